@@ -1,0 +1,86 @@
+import { EniverseError, messageOf } from "../base/error.ts";
+import type { LabPaths } from "./paths.ts";
+
+/** How far a lab has come. */
+export type LabPhase = "starting" | "ready" | "failed" | "stopping";
+
+/** One step of coming up or going down, told as it happens. */
+export interface LabStep {
+  /** What is being done, in a few words: "3 nodes join the cluster". */
+  readonly step: string;
+  readonly state: "begun" | "done" | "failed";
+  /** Milliseconds since the lab process started. */
+  readonly atMs: number;
+  /** What came of it, or what went wrong. */
+  readonly detail?: string;
+}
+
+export interface LabStatus {
+  readonly name: string;
+  readonly phase: LabPhase;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly steps: readonly LabStep[];
+  readonly error?: string;
+  readonly endpoints?: LabEndpoints;
+  readonly machines: readonly LabMachine[];
+  /** Paths of network namespaces, for looking in from outside. */
+  readonly namespaces: Readonly<Record<string, string>>;
+}
+
+export interface LabEndpoints {
+  /** EC2, STS and EKS, on loopback. */
+  readonly aws: string;
+  /** The Kubernetes API, on loopback. */
+  readonly kubernetes: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** A node as the machine's side sees it. */
+export interface LabMachine {
+  readonly instanceId: string;
+  readonly nodeName: string;
+  readonly address: string;
+  /** Process id of the node's init, whose namespaces are the node. */
+  readonly initPid: number;
+  /** The kubelet's socket, as a path on this machine. */
+  readonly kubeletSocket: string;
+}
+
+/** Asks the lab process. Throws `unavailable` when none answers. */
+export async function labStatus(paths: LabPaths): Promise<LabStatus> {
+  return (await ask(paths, "/status")).json() as Promise<LabStatus>;
+}
+
+/** Tells the lab process to take everything down; resolves when it has begun. */
+export async function requestDown(paths: LabPaths): Promise<void> {
+  await ask(paths, "/down", "POST");
+}
+
+/** The steps as they happen, those of the past first; ends when the lab is ready, failed or gone. */
+export async function* followSteps(paths: LabPaths): AsyncGenerator<LabStep> {
+  const response = await ask(paths, "/steps");
+  if (response.body === null) return;
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line !== "") yield JSON.parse(line) as LabStep;
+  }
+}
+
+async function ask(paths: LabPaths, path: string, method = "GET"): Promise<Response> {
+  try {
+    return await fetch(`http://lab${path}`, { method, unix: paths.socket });
+  } catch (cause) {
+    throw new EniverseError("unavailable", {
+      attempted: `reach the lab ${paths.name}`,
+      found: messageOf(cause),
+      fix: `Start it with: eniverse up --name ${paths.name}`,
+      cause,
+    });
+  }
+}

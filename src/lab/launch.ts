@@ -1,0 +1,72 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { EniverseError } from "../base/error.ts";
+import { isAlive, type ProcessIdentity } from "../linux/process.ts";
+import type { LabConfig } from "./config.ts";
+import type { LabPaths } from "./paths.ts";
+
+const program = fileURLToPath(new URL("./main.ts", import.meta.url));
+
+/** How long the lab process may take until its control socket answers. */
+const socketWaitMs = 10_000;
+
+/** The lab process that is running, if any. */
+export function runningLab(paths: LabPaths): ProcessIdentity | undefined {
+  if (!existsSync(paths.process)) return undefined;
+  const identity = JSON.parse(readFileSync(paths.process, "utf8")) as ProcessIdentity;
+  return isAlive(identity) ? identity : undefined;
+}
+
+/**
+ * Starts the lab process in a session of its own and waits until its control socket is there. A lab whose process
+ * died is taken over with the configuration that it had. Throws `already_exists` for a lab that is up.
+ */
+export async function launchLab(paths: LabPaths, config: LabConfig): Promise<void> {
+  if (runningLab(paths) !== undefined) {
+    throw new EniverseError("already_exists", {
+      attempted: `bring up the lab ${paths.name}`,
+      found: "it is up already",
+      fix: `Use it, take it down with "eniverse down --name ${paths.name}", or choose another --name`,
+    });
+  }
+  mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+  mkdirSync(paths.run, { recursive: true, mode: 0o755 });
+  rmSync(paths.socket, { force: true });
+  if (!existsSync(paths.config)) writeFileSync(paths.config, `${JSON.stringify(config, null, 2)}\n`);
+  const log = openSync(paths.log, "a");
+  const child = spawn(process.execPath, [program, paths.name], {
+    detached: true,
+    stdio: ["ignore", log, log],
+  });
+  let exit: number | undefined;
+  child.on("exit", (code) => {
+    exit = code ?? -1;
+  });
+  child.unref();
+  for (const deadline = Date.now() + socketWaitMs; Date.now() < deadline; await pause(10)) {
+    if (existsSync(paths.socket)) return;
+    if (exit !== undefined) break;
+  }
+  throw new EniverseError("internal", {
+    attempted: `start the process of the lab ${paths.name}`,
+    found: exit === undefined ? "no control socket after 10 s" : `it ended with status ${exit}`,
+    fix: `Its log: ${paths.log}`,
+  });
+}
+
+/** The configuration that the lab was made with; undefined when there is no such lab. */
+export function storedConfig(paths: LabPaths): LabConfig | undefined {
+  if (!existsSync(paths.config)) return undefined;
+  try {
+    return JSON.parse(readFileSync(paths.config, "utf8")) as LabConfig;
+  } catch (cause) {
+    throw new EniverseError("corrupted", {
+      attempted: `read ${paths.config}`,
+      found: "something that is not JSON",
+      fix: `Take the lab down with: eniverse down --name ${paths.name}`,
+      cause,
+    });
+  }
+}
