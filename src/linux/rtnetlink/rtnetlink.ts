@@ -1,77 +1,199 @@
 import type { Mac } from "../../addr/mac.ts";
-import { EniverseError } from "../../base/error.ts";
+import { EniverseError, hasCode } from "../../base/error.ts";
+import { NetlinkConversation, type NetlinkRequest } from "../netlink/conversation.ts";
+import { type NetlinkTransport, netlinkProtocol, openNetlinkSocket } from "../netlink/socket.ts";
 import type { Netns } from "../netns.ts";
+import * as address from "./address.ts";
+import * as link from "./link.ts";
+import * as neighbour from "./neighbour.ts";
+import * as route from "./route.ts";
+import * as rule from "./rule.ts";
 import type * as v from "./values.ts";
 
-/** One change, made by `…Request` of a subject file; carried out by {@link Rtnetlink.batch}. */
-export interface RtRequest {
-  /** What it does, for error messages: "add the route 10.0.0.0/16 …". */
-  readonly attempted: string;
-  readonly type: number;
-  readonly flags: number;
-  readonly body: Uint8Array;
-  /** errno numbers that count as success. */
-  readonly tolerated: readonly number[];
-}
+/** One change, made by the `…Request` functions of the subject files; carried out by {@link Rtnetlink.batch}. */
+export type RtRequest = NetlinkRequest;
 
-/** A rtnetlink socket in one network namespace. Everything is synchronous: a request takes microseconds. */
+/**
+ * Links, addresses, routes, rules and neighbours of one network namespace, over one rtnetlink socket. Everything
+ * is synchronous: a request takes some microseconds. Errors carry the errno and the kernel's own text. Of an
+ * error's facts, `errno` is the name ("EEXIST") and `kernelText` what the kernel said.
+ */
 export class Rtnetlink implements Disposable {
-  /** Opens a socket in `ns`, or in the thread's own namespace. */
-  static open(_ns?: Netns): Rtnetlink {
-    throw new EniverseError("unsupported", { attempted: "open a netlink socket" });
+  readonly #conversation: NetlinkConversation;
+
+  private constructor(transport: NetlinkTransport) {
+    this.#conversation = new NetlinkConversation(transport);
   }
+
+  /** Opens a socket in `ns`, or in the thread's own namespace. `ns` may be closed afterwards. */
+  static open(ns?: Netns): Rtnetlink {
+    return new Rtnetlink(openNetlinkSocket(netlinkProtocol.route, ns));
+  }
+
   links(): v.Link[] {
-    throw new EniverseError("unsupported", { attempted: "list links" });
+    return this.#conversation.dump(link.listLinksRequest()).map((entry) => link.decodeLink(entry.body));
   }
+
   /** Undefined when there is none. */
-  linkByName(_name: string): v.Link | undefined {
-    throw new EniverseError("unsupported", { attempted: "list links" });
+  linkByName(name: string): v.Link | undefined {
+    return this.#link(name);
   }
-  linkByIndex(_index: number): v.Link | undefined {
-    throw new EniverseError("unsupported", { attempted: "list links" });
+
+  /** Undefined when there is none. */
+  linkByIndex(index: number): v.Link | undefined {
+    return this.#link(index);
   }
-  linkByMac(_mac: Mac): v.Link | undefined {
-    throw new EniverseError("unsupported", { attempted: "list links" });
+
+  /** The first link with this MAC; undefined when there is none. */
+  linkByMac(mac: Mac): v.Link | undefined {
+    return this.links().find((candidate) => candidate.mac === mac);
   }
-  addVeth(_spec: v.VethSpec): v.NewVeth {
-    throw new EniverseError("unsupported", { attempted: "add a veth pair" });
+
+  /** The index of a device that must be there; throws `not_found`. */
+  indexOf(name: string): number {
+    const found = this.linkByName(name);
+    if (found === undefined)
+      throw new EniverseError("not_found", { attempted: `find the network device ${name}` });
+    return found.index;
   }
-  /** The new link's index. */
-  addMacvlan(_spec: v.MacvlanSpec): number {
-    throw new EniverseError("unsupported", { attempted: "add a macvlan" });
+
+  /** Makes a veth pair; when `peer.up` is asked for, that is a second request in the peer's namespace. */
+  addVeth(spec: v.VethSpec): v.NewVeth {
+    const made = this.#addLink(link.addVethRequest(spec), spec.name);
+    const peerIndex = made.peerIndex ?? 0;
+    if (spec.peer.up) {
+      if (spec.peer.netns === undefined) this.setLink(peerIndex, { up: true });
+      else {
+        using there = Rtnetlink.open(spec.peer.netns);
+        there.setLink(peerIndex, { up: true });
+      }
+    }
+    return { index: made.index, peerIndex };
   }
-  setLink(_index: number, _changes: v.LinkChanges): void {}
-  deleteLink(_index: number, _options?: v.Tolerance): void {}
-  addresses(_filter?: v.AddressFilter): v.InterfaceAddress[] {
-    return [];
+
+  /** Returns the new link's index. */
+  addMacvlan(spec: v.MacvlanSpec): number {
+    return this.#addLink(link.addMacvlanRequest(spec), spec.name).index;
   }
-  addAddress(_spec: v.AddressSpec, _options?: v.Tolerance): void {}
-  deleteAddress(_spec: v.AddressSpec, _options?: v.Tolerance): void {}
-  routes(_filter?: v.RouteFilter): v.Route[] {
-    return [];
+
+  setLink(index: number, changes: v.LinkChanges): void {
+    this.#conversation.request(link.setLinkRequest(index, changes));
   }
-  addRoute(_spec: v.RouteSpec, _options?: v.Tolerance): void {}
-  replaceRoute(_spec: v.RouteSpec): void {}
-  deleteRoute(_match: v.RouteMatch, _options?: v.Tolerance): void {}
-  rules(_family: v.Family): v.Rule[] {
-    return [];
+
+  /** Deletes a link and, of a veth pair, its other end. */
+  deleteLink(index: number, options?: v.Tolerance): void {
+    this.#conversation.request(link.deleteLinkRequest(index, options));
   }
-  addRule(_spec: v.RuleSpec, _options?: v.Tolerance): void {}
-  deleteRule(_spec: v.RuleSpec, _options?: v.Tolerance): void {}
-  neighbours(_filter?: v.NeighbourFilter): v.Neighbour[] {
-    return [];
+
+  addresses(filter?: v.AddressFilter): v.InterfaceAddress[] {
+    return this.#list(address.listAddressesRequest(filter), address.decodeAddress);
   }
-  replaceNeighbour(_spec: v.NeighbourSpec): void {}
-  deleteNeighbour(_spec: v.NeighbourSpec, _options?: v.Tolerance): void {}
+
+  addAddress(spec: v.AddressSpec, options?: v.Tolerance): void {
+    this.#conversation.request(address.addAddressRequest(spec, options));
+  }
+
+  replaceAddress(spec: v.AddressSpec): void {
+    this.#conversation.request(address.replaceAddressRequest(spec));
+  }
+
+  deleteAddress(spec: v.AddressSpec, options?: v.Tolerance): void {
+    this.#conversation.request(address.deleteAddressRequest(spec, options));
+  }
+
+  /** Routes of all tables, or of those that the filter says. */
+  routes(filter?: v.RouteFilter): v.Route[] {
+    return this.#list(route.listRoutesRequest(filter), route.decodeRoute);
+  }
+
+  addRoute(spec: v.RouteSpec, options?: v.Tolerance): void {
+    this.#conversation.request(route.addRouteRequest(spec, options));
+  }
+
+  /** Replaces the route with the same destination, table and metric, or adds one. */
+  replaceRoute(spec: v.RouteSpec): void {
+    this.#conversation.request(route.replaceRouteRequest(spec));
+  }
+
+  deleteRoute(match: v.RouteMatch, options?: v.Tolerance): void {
+    this.#conversation.request(route.deleteRouteRequest(match, options));
+  }
+
+  rules(family: v.Family): v.Rule[] {
+    return this.#list(rule.listRulesRequest(family), rule.decodeRule);
+  }
+
+  addRule(spec: v.RuleSpec, options?: v.Tolerance): void {
+    this.#conversation.request(rule.addRuleRequest(spec, options));
+  }
+
+  /** Deletes the first rule with all the fields of `spec`. */
+  deleteRule(spec: v.RuleSpec, options?: v.Tolerance): void {
+    this.#conversation.request(rule.deleteRuleRequest(spec, options));
+  }
+
+  neighbours(filter?: v.NeighbourFilter): v.Neighbour[] {
+    return this.#list(neighbour.listNeighboursRequest(filter), neighbour.decodeNeighbour);
+  }
+
+  replaceNeighbour(spec: v.NeighbourSpec): void {
+    this.#conversation.request(neighbour.replaceNeighbourRequest(spec));
+  }
+
+  deleteNeighbour(
+    spec: Pick<v.NeighbourSpec, "interfaceIndex" | "address" | "proxy">,
+    options?: v.Tolerance,
+  ): void {
+    this.#conversation.request(neighbour.deleteNeighbourRequest(spec, options));
+  }
+
   /**
    * Sends all requests in one go; the kernel carries them out in order and goes on after a failure. Throws the
    * first failure after all were tried.
    */
-  batch(_requests: readonly RtRequest[]): void {}
-  /** As {@link batch}, with the outcome of each request instead of a throw. */
-  tryBatch(_requests: readonly RtRequest[]): (EniverseError | undefined)[] {
-    return [];
+  batch(requests: readonly RtRequest[]): void {
+    for (const error of this.tryBatch(requests)) if (error !== undefined) throw error;
   }
-  close(): void {}
-  [Symbol.dispose](): void {}
+
+  /** As {@link batch}, with the outcome of each request instead of a throw. */
+  tryBatch(requests: readonly RtRequest[]): (EniverseError | undefined)[] {
+    return this.#conversation.batch(requests).map((outcome) => outcome.error);
+  }
+
+  /** May be called again. */
+  close(): void {
+    this.#conversation.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #link(which: number | string): v.Link | undefined {
+    try {
+      const [answer] = this.#conversation.request(link.getLinkRequest(which));
+      return answer === undefined ? undefined : link.decodeLink(answer.body);
+    } catch (error) {
+      if (hasCode(error, "not_found")) return undefined;
+      throw error;
+    }
+  }
+
+  /** Kernels before 6.2 echo nothing; the name is the way to the new link then. */
+  #addLink(request: RtRequest, name: string): v.Link {
+    const [echo] = this.#conversation.request(request);
+    const made = echo === undefined ? this.linkByName(name) : link.decodeLink(echo.body);
+    if (made === undefined)
+      throw new EniverseError("internal", { attempted: request.attempted, found: "it is gone again" });
+    return made;
+  }
+
+  #list<T>(request: RtRequest, decode: (body: Uint8Array) => T | undefined): T[] {
+    const entries: T[] = [];
+    for (const message of this.#conversation.dump(request)) {
+      const entry = decode(message.body);
+      if (entry !== undefined) entries.push(entry);
+    }
+    return entries;
+  }
 }

@@ -233,7 +233,7 @@ export interface RuleSpec {
   readonly invert?: boolean;
   /** Turns a found route away when its prefix length is this or less. */
   readonly suppressPrefixLength?: number;
-  /** Who made the rule; {@link routeProtocol}`.boot` when absent. */
+  /** Who made the rule (rtm_protocol); 0, unknown, when absent, as `ip rule` does. */
   readonly protocol?: number;
 }
 
