@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { EniverseError, type ErrorCode, type ErrorParts } from "../base/error.ts";
+import { EniverseError, type ErrorCode, type ErrorParts, messageOf } from "../base/error.ts";
 
 /** errno numbers by name, as the operating system has them. */
 export const errno = constants.errno;
@@ -100,6 +100,15 @@ export function systemError(
     ...(fix === undefined ? {} : { fix }),
     facts: { errno: name, ...more.facts },
   });
+}
+
+/** The error of a failed `node:` call, which carries the errno's name in `code`; our own errors pass through. */
+export function foreignSystemError(attempted: string, thrown: unknown): EniverseError {
+  if (thrown instanceof EniverseError) return thrown;
+  const name = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+  const number = Object.entries(errno).find(([candidate]) => candidate === name)?.[1];
+  if (number !== undefined) return systemError(attempted, number);
+  return new EniverseError("internal", { attempted, found: messageOf(thrown), cause: thrown });
 }
 
 /** True when `error` came from one of these errno names. */

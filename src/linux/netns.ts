@@ -56,6 +56,11 @@ export class Netns implements Disposable {
     return Netns.open(ownPath);
   }
 
+  /** A new network namespace without a path: it is gone when this value and all sockets in it are closed. */
+  static create(): Netns {
+    return inNewNetns("make a network namespace", () => Netns.current());
+  }
+
   /** True when both stand for one namespace. */
   equals(other: Netns): boolean {
     return this.inode === other.inode;
@@ -113,18 +118,24 @@ export function createNetns(path: string): void {
   const attempted = `make the network namespace ${path}`;
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, "", { mode: 0o444 });
-  const previous = check(raw.open(ownPath, O_RDONLY | O_CLOEXEC), attempted);
   try {
-    // unshare moves only the calling thread.
-    check(raw.unshare(cloneFlag.newNet), attempted);
-    try {
-      check(raw.mount(ownPath, path, "none", MS_BIND, null), attempted);
-    } finally {
-      goBack(previous);
-    }
+    inNewNetns(attempted, () => check(raw.mount(ownPath, path, "none", MS_BIND, null), attempted));
   } catch (error) {
     rmSync(path, { force: true });
     throw error;
+  }
+}
+
+/** Runs `work` with the thread in a new namespace; unshare moves only the calling thread. */
+function inNewNetns<T>(attempted: string, work: () => T): T {
+  const previous = check(raw.open(ownPath, O_RDONLY | O_CLOEXEC), attempted);
+  try {
+    check(raw.unshare(cloneFlag.newNet), attempted);
+    try {
+      return work();
+    } finally {
+      goBack(previous);
+    }
   } finally {
     closeFd(previous);
   }

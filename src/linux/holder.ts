@@ -1,0 +1,243 @@
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { EniverseError } from "../base/error.ts";
+import { foreignSystemError } from "./errno.ts";
+import { Netns } from "./netns.ts";
+import { allPids, childPids, endProcess, identityOf, type ProcessIdentity } from "./process.ts";
+import { systemPath } from "./program.ts";
+import { Rtnetlink } from "./rtnetlink/rtnetlink.ts";
+
+/** Which namespaces of its own a holder gets; the others it shares with its maker. */
+export interface HeldNamespaces {
+  readonly net?: boolean;
+  /** Mounts made inside are not seen outside, and the other way round. */
+  readonly mount?: boolean;
+  /** The holder is process 1 inside: when it ends, the kernel ends all processes of the namespace. */
+  readonly pid?: boolean;
+  readonly uts?: boolean;
+  readonly ipc?: boolean;
+  readonly cgroup?: boolean;
+}
+
+export interface HolderOptions {
+  /** Marks the holder, so that {@link findHolders} finds it: "LAB/node/i-0123" … */
+  readonly label: string;
+  /** Host name inside; needs `uts`. */
+  readonly hostname?: string;
+  /** Brings the loopback device up; needs `net`. */
+  readonly loopback?: boolean;
+  /**
+   * Run inside all the namespaces before the holder counts as started; its failure is the holder's. It may
+   * pivot_root: the holder and what is spawned in it later follow.
+   */
+  readonly setup?: readonly [string, ...string[]];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A small process that keeps namespaces alive; it outlives its maker. */
+export interface Holder {
+  readonly label: string;
+  readonly identity: ProcessIdentity;
+  /** /proc/PID/ns/net */
+  readonly netnsPath: string;
+}
+
+const markVariable = "ENIVERSE_HOLDER";
+const startTimeoutMs = 30_000;
+
+const unshareFlags: Readonly<Record<keyof HeldNamespaces, readonly string[]>> = {
+  net: ["--net"],
+  mount: ["--mount", "--propagation", "private"],
+  pid: ["--pid", "--fork"],
+  uts: ["--uts"],
+  ipc: ["--ipc"],
+  cgroup: ["--cgroup"],
+};
+
+/**
+ * What the holder runs; $1 host name or nothing, $2 "pid" when it is process 1, $3 "proc" when it has mounts and
+ * processes of its own, the rest the set-up command. It reads its number from the /proc of its maker before a new
+ * one is mounted. A process 1 must reap orphans, which dash does while it waits; without a process namespace
+ * the shell turns into `sleep`, so that there is a single process to end.
+ */
+const holderScript = `
+read -r pid rest </proc/self/stat || exit 1
+hostname=$1 first=$2 proc=$3
+shift 3
+if [ -n "$hostname" ]; then echo "$hostname" >/proc/sys/kernel/hostname || exit 1; fi
+if [ -n "$proc" ]; then mount -t proc proc /proc || exit 1; fi
+if [ $# -gt 0 ]; then "$@" >&2 </dev/null || exit 1; fi
+trap '' HUP
+echo "$pid"
+exec >/dev/null 2>&1
+if [ -z "$first" ]; then exec sleep infinity; fi
+unset ${markVariable}
+trap 'exit 0' TERM INT
+while :; do
+  sleep infinity &
+  wait $!
+done
+`;
+
+/**
+ * Starts a holder. It is in a session of its own, with / as its directory and no open files, and survives its
+ * maker; end it with {@link endHolder}. Throws with what the failing step printed.
+ */
+export async function startNamespaceHolder(
+  namespaces: HeldNamespaces,
+  options: HolderOptions,
+): Promise<Holder> {
+  const attempted = `start the namespace holder ${options.label}`;
+  const kinds = (Object.keys(unshareFlags) as (keyof HeldNamespaces)[]).filter((kind) => namespaces[kind]);
+  const child = spawn(
+    "unshare",
+    [
+      ...kinds.flatMap((kind) => unshareFlags[kind]),
+      "sh",
+      "-c",
+      holderScript,
+      "eniverse-holder",
+      options.hostname ?? "",
+      namespaces.pid ? "pid" : "",
+      namespaces.pid && namespaces.mount ? "proc" : "",
+      ...(options.setup ?? []),
+    ],
+    {
+      cwd: "/",
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, PATH: systemPath(), ...options.env, [markVariable]: options.label },
+    },
+  );
+  const pid = await firstLine(child, attempted);
+  const identity = identityOf(pid);
+  // With a process namespace `unshare` stays as the parent that waits; the holder must not depend on it.
+  if (namespaces.pid) child.kill("SIGKILL");
+  child.unref();
+  if (identity === undefined)
+    throw new EniverseError("internal", { attempted, found: `process ${pid} is gone again` });
+  if (options.loopback) {
+    using ns = Netns.open(netnsPathOf(identity));
+    using rtnetlink = Rtnetlink.open(ns);
+    rtnetlink.setLink(rtnetlink.indexOf("lo"), { up: true });
+  }
+  return { label: options.label, identity, netnsPath: netnsPathOf(identity) };
+}
+
+function netnsPathOf(identity: ProcessIdentity): string {
+  return `/proc/${identity.pid}/ns/net`;
+}
+
+/** The number that the holder prints when it is ready. */
+function firstLine(child: ChildProcess, attempted: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let out = "";
+    let said = "";
+    const fail = (found: string): void =>
+      reject(new EniverseError("internal", { attempted, found: said.trim() || found }));
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      fail(`it was not ready after ${startTimeoutMs} ms`);
+    }, startTimeoutMs);
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      reject(foreignSystemError(attempted, error));
+    });
+    child.stderr?.on("data", (chunk) => {
+      said += String(chunk);
+    });
+    child.stdout?.on("data", (chunk) => {
+      out += String(chunk);
+      if (!out.includes("\n")) return;
+      clearTimeout(timer);
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      resolve(Number.parseInt(out, 10));
+    });
+    child.on("close", (status) => {
+      clearTimeout(timer);
+      fail(`unshare ended with status ${status}`);
+    });
+  });
+}
+
+/** Ends a holder and, when it is process 1 of a namespace, all processes in there. May be called again. */
+export async function endHolder(holder: Holder, graceMs = 0): Promise<void> {
+  await endProcess(holder.identity, graceMs);
+}
+
+/**
+ * All running holders whose label starts with `labelPrefix`, whoever made them; one that is just being started
+ * may show up twice.
+ */
+export function findHolders(labelPrefix: string): Holder[] {
+  const found: Holder[] = [];
+  for (const pid of allPids()) {
+    const label = markOf(pid);
+    if (label === undefined || !label.startsWith(labelPrefix)) continue;
+    const identity = identityOf(pid);
+    if (identity !== undefined) found.push({ label, identity, netnsPath: netnsPathOf(identity) });
+  }
+  return found;
+}
+
+function markOf(pid: number): string | undefined {
+  let environment: string;
+  try {
+    environment = readFileSync(`/proc/${pid}/environ`, "utf8");
+  } catch {
+    // Gone in the meantime, or another user's.
+    return undefined;
+  }
+  const mark = environment.split("\0").find((entry) => entry.startsWith(`${markVariable}=`));
+  return mark?.slice(markVariable.length + 1);
+}
+
+export interface SpawnInOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A path inside the holder's mounts; "/" when absent. */
+  readonly cwd?: string;
+  readonly stdio?: StdioOptions;
+  /** A session of its own: the process survives its maker. */
+  readonly detached?: boolean;
+}
+
+/**
+ * Starts a program in all namespaces of a holder. The returned child is `nsenter`, which waits for the program
+ * and ends with its status; its `pid` is not the program's (see {@link insidePid}). A signal that ends `nsenter`
+ * makes the program get SIGTERM.
+ */
+export function spawnIn(
+  holder: Holder,
+  argv: readonly [string, ...string[]],
+  options: SpawnInOptions = {},
+): ChildProcess {
+  const into =
+    options.cwd === undefined ? [] : ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", options.cwd];
+  const child = spawn(
+    "nsenter",
+    [
+      "--target",
+      String(holder.identity.pid),
+      "--all",
+      "--",
+      "setpriv",
+      "--pdeathsig",
+      "TERM",
+      ...into,
+      ...argv,
+    ],
+    {
+      env: { ...(options.env ?? process.env), PATH: options.env?.PATH ?? systemPath() },
+      stdio: options.stdio ?? "pipe",
+      detached: options.detached ?? false,
+      cwd: "/",
+    },
+  );
+  return child;
+}
+
+/** The number, as seen from here, of the program that {@link spawnIn} started; undefined before and after. */
+export function insidePid(child: ChildProcess): number | undefined {
+  return child.pid === undefined ? undefined : childPids(child.pid)[0];
+}
