@@ -204,36 +204,28 @@ export interface SpawnInOptions {
 
 /**
  * Starts a program in all namespaces of a holder. The returned child is `nsenter`, which waits for the program
- * and ends with its status; its `pid` is not the program's (see {@link insidePid}). A signal that ends `nsenter`
- * makes the program get SIGTERM.
+ * and ends with its status; its `pid` is not the program's (see {@link insidePid}), but its `kill` signals the
+ * program: were `nsenter` ended instead, the program would fall to the machine's init, and a holder cannot end
+ * before that has reaped it (zap_pid_ns_processes), which not every init does.
  */
 export function spawnIn(
   holder: Holder,
   argv: readonly [string, ...string[]],
   options: SpawnInOptions = {},
 ): ChildProcess {
-  const into =
-    options.cwd === undefined ? [] : ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", options.cwd];
-  const child = spawn(
-    "nsenter",
-    [
-      "--target",
-      String(holder.identity.pid),
-      "--all",
-      "--",
-      "setpriv",
-      "--pdeathsig",
-      "TERM",
-      ...into,
-      ...argv,
-    ],
-    {
-      env: { ...(options.env ?? process.env), PATH: options.env?.PATH ?? systemPath() },
-      stdio: options.stdio ?? "pipe",
-      detached: options.detached ?? false,
-      cwd: "/",
-    },
-  );
+  const workingDirectory = options.cwd === undefined ? [] : [`--wdns=${options.cwd}`];
+  const target = String(holder.identity.pid);
+  const child = spawn("nsenter", ["--target", target, "--all", ...workingDirectory, "--", ...argv], {
+    env: { ...(options.env ?? process.env), PATH: options.env?.PATH ?? systemPath() },
+    stdio: options.stdio ?? "pipe",
+    detached: options.detached ?? false,
+    cwd: "/",
+  });
+  const killNsenter = child.kill.bind(child);
+  child.kill = (signal) => {
+    const inside = insidePid(child);
+    return inside === undefined ? killNsenter(signal) : process.kill(inside, signal);
+  };
   return child;
 }
 
