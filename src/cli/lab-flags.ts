@@ -1,0 +1,88 @@
+import { readFileSync } from "node:fs";
+import { type Command, InvalidArgumentError } from "commander";
+import { parseCidr4 } from "../addr/cidr.ts";
+import { EniverseError, messageOf } from "../base/error.ts";
+import type { LabConfig, LabShape } from "../lab/config.ts";
+import { checkLabConfig } from "../lab/config-check.ts";
+import { readLabConfig } from "../lab/config-file.ts";
+import { layoutLab } from "../lab/layout.ts";
+import { variables } from "../node/environment.ts";
+
+/** The flags of `up` and `start` that say what the lab is made of. */
+export interface LabFlags {
+  readonly nodes: number;
+  readonly zones: number;
+  readonly instanceType: string;
+  readonly vpcCidr: string;
+  readonly config?: string;
+  readonly set: readonly string[];
+}
+
+/** Adds the flags to a command. */
+export function withLabFlags(command: Command): Command {
+  return command
+    .option("--nodes <n>", "worker nodes, 0 to 100", wholeNumber, 3)
+    .option("--zones <n>", "availability zones, 2 to 6", wholeNumber, 2)
+    .option("--instance-type <type>", "EC2 type of the nodes", "m5.large")
+    .option("--vpc-cidr <cidr>", "primary block of the VPC", "10.0.0.0/16")
+    .option("--config <file>", "a lab.yaml; see docs/lab-yaml.md")
+    .option("--set <KEY=VALUE>", "environment of aws-node; may be repeated", collect, []);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("wanted: a whole number.");
+  return Number(text);
+}
+
+function collect(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}
+
+/** The lab that the flags ask for, checked; throws `invalid_argument` before anything is made. */
+export function labConfigOf(name: string, flags: LabFlags): LabConfig {
+  const shape: LabShape = {
+    nodes: flags.nodes,
+    zones: flags.zones,
+    instanceType: flags.instanceType,
+    vpcCidr: parseCidr4(flags.vpcCidr),
+    awsNodeEnv: Object.fromEntries(flags.set.map(parseSetting)),
+  };
+  const config =
+    flags.config === undefined
+      ? layoutLab(name, shape)
+      : readLabConfig(readConfig(flags.config), flags.config, name, shape);
+  for (const variable of Object.keys(config.awsNode.env)) checkVariable(variable);
+  checkLabConfig(config);
+  return config;
+}
+
+function parseSetting(text: string): [string, string] {
+  const equals = text.indexOf("=");
+  if (equals < 1) {
+    throw new EniverseError("invalid_argument", {
+      attempted: "use --set",
+      found: JSON.stringify(text),
+      wanted: "KEY=VALUE, as WARM_IP_TARGET=5",
+    });
+  }
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+function checkVariable(name: string): void {
+  const known = Object.values(variables).find((variable) => variable.name === name);
+  // The SDK's own variables pass: they belong to the SDK inside ipamd.
+  if (known !== undefined || name.startsWith("AWS_")) return;
+  throw new EniverseError("invalid_argument", {
+    attempted: `set ${name} on aws-node`,
+    found: "no such variable",
+    wanted: "a variable of the VPC CNI, as WARM_IP_TARGET; docs/environment.md lists them",
+  });
+}
+
+function readConfig(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new EniverseError("not_found", { attempted: `read ${file}`, found: messageOf(cause), cause });
+  }
+}

@@ -1,0 +1,118 @@
+import { formatIpv4 } from "../addr/ipv4.ts";
+import { EniverseError, messageOf } from "../base/error.ts";
+import type { Cloud } from "../cloud/cloud.ts";
+import type { Fabric } from "../cloud/fabric/spec.ts";
+import type { ApiServer } from "../cluster/apiserver/options.ts";
+import { findHolders, startNamespaceHolder } from "../linux/holder.ts";
+import { inNetns, Netns } from "../linux/netns.ts";
+import type { LabConfig } from "./config.ts";
+import type { LabPaths } from "./paths.ts";
+
+/** The HTTPS port of the Kubernetes API at the cross-account ENIs. */
+const apiPort = 443;
+
+export interface KubernetesServer {
+  /** On loopback. */
+  readonly url: string;
+  readonly port: number;
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * The EKS control plane's side of the VPC: a namespace in which the cluster's cross-account ENIs are, and the API
+ * server that listens at their addresses and, for people, on loopback.
+ */
+export class ControlPlane {
+  readonly #paths: LabPaths;
+  readonly #config: LabConfig;
+  readonly #cloud: Cloud;
+  readonly #fabric: Fabric;
+  readonly #apiServer: ApiServer;
+
+  constructor(paths: LabPaths, config: LabConfig, cloud: Cloud, fabric: Fabric, apiServer: ApiServer) {
+    this.#paths = paths;
+    this.#config = config;
+    this.#cloud = cloud;
+    this.#fabric = fabric;
+    this.#apiServer = apiServer;
+  }
+
+  /** Makes or finds the namespace, before the packet plane is applied. */
+  async addPlace(): Promise<void> {
+    const label = `${this.#paths.name}/control-plane`;
+    const [found] = findHolders(label);
+    const holder = found ?? (await startNamespaceHolder({ net: true }, { label, loopback: true }));
+    this.#fabric.addPlace(controlPlanePlace(this.#config.cluster.name), holder.netnsPath);
+    this.#netnsPath = holder.netnsPath;
+  }
+
+  #netnsPath = "";
+
+  /** Where nodes find the API: the first cross-account ENI. Throws `internal` before the cluster exists. */
+  url(): string {
+    return `https://${this.#addresses()[0] ?? "0.0.0.0"}:${apiPort}`;
+  }
+
+  /** Creates the EKS cluster when it is new, and serves its API; `loopbackPort` 0 takes a free one. */
+  async start(loopbackPort: number): Promise<KubernetesServer> {
+    const { cluster } = this.#config;
+    if (!this.#cloud.state.clusters.has(cluster.name)) {
+      await this.#cloud.createCluster({
+        name: cluster.name,
+        version: cluster.version,
+        subnetIds: cluster.subnets.map((name) => this.#subnetId(name)),
+        ipFamily: "ipv4",
+        serviceCidr: cluster.serviceCidr,
+        endpointPublicAccess: true,
+        endpointPrivateAccess: true,
+      });
+    }
+    using place = Netns.open(this.#netnsPath);
+    const inside = inNetns(place, () => this.#apiServer.listen("0.0.0.0", apiPort));
+    const outside = this.#listenOnLoopback(loopbackPort);
+    await this.#cloud.updateCluster(cluster.name, {
+      endpoint: outside.url,
+      certificateAuthority: this.#apiServer.ca,
+      status: "ACTIVE",
+    });
+    return {
+      url: outside.url,
+      port: outside.port,
+      stop: async () => {
+        await Promise.all([inside.stop(), outside.stop()]);
+      },
+    };
+  }
+
+  #listenOnLoopback(port: number) {
+    try {
+      return this.#apiServer.listen("127.0.0.1", port);
+    } catch (cause) {
+      throw new EniverseError("unavailable", {
+        attempted: `listen on 127.0.0.1:${port} for the Kubernetes API`,
+        found: messageOf(cause),
+        fix: "End the program that has the port, or take the lab down and up again for another port",
+        cause,
+      });
+    }
+  }
+
+  #addresses(): string[] {
+    const cluster = this.#cloud.state.clusters.get(this.#config.cluster.name);
+    return (cluster?.eniIds ?? []).flatMap((eniId) => {
+      const address = this.#cloud.state.enis.get(eniId)?.addresses[0];
+      return address === undefined ? [] : [formatIpv4(address)];
+    });
+  }
+
+  #subnetId(name: string): string {
+    const subnet = this.#cloud.network.subnets.find((candidate) => candidate.name === name);
+    if (subnet === undefined) throw new EniverseError("internal", { attempted: `find the subnet ${name}` });
+    return subnet.subnetId;
+  }
+}
+
+/** Key of the place in which the cross-account ENIs of a cluster appear. */
+export function controlPlanePlace(clusterName: string): string {
+  return `eks/${clusterName}`;
+}

@@ -1,0 +1,216 @@
+/**
+ * `lab/` brings a whole EKS-like cluster up on one machine and takes it down again: the local AWS and its packet
+ * plane, the control plane, the nodes. It is the only room that knows all of them; each knows nothing of the lab.
+ * `launch.ts` starts the lab process, `lab.ts` is what that process does, `control.ts` how others talk to it,
+ * `teardown.ts` takes away what a lab left, dead or alive, and `verify/` checks the network model.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { realClock } from "../base/clock.ts";
+import { EniverseError } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
+import { seededRandom } from "../base/random.ts";
+import type { Cloud } from "../cloud/cloud.ts";
+import { createFabric, type LiveFabric } from "../cloud/fabric/fabric.ts";
+import { createCloud } from "../cloud/service.ts";
+import { openCloudStore } from "../cloud/store.ts";
+import type { ApiServer } from "../cluster/apiserver/options.ts";
+import { createApiServer } from "../cluster/apiserver/server.ts";
+import { type Cluster, startCluster } from "../cluster/start.ts";
+import { cloudConfigOf } from "./cloud-config.ts";
+import type { LabConfig } from "./config.ts";
+import type { LabEndpoints, LabMachine } from "./control.ts";
+import { ControlPlane } from "./control-plane.ts";
+import type { LabJournal } from "./control-server.ts";
+import { type Listeners, openListeners } from "./listeners.ts";
+import { applyManifests } from "./manifests.ts";
+import { Nodes } from "./nodes.ts";
+import type { LabPaths } from "./paths.ts";
+import { readPodLogThroughKubelet } from "./pod-logs.ts";
+
+/** Loopback ports, kept so that kubeconfigs and exports stay good over a restart of the lab process. */
+interface Ports {
+  readonly endpoint: number;
+  readonly kubernetes: number;
+}
+
+export interface Lab {
+  readonly cloud: Cloud;
+  readonly fabric: LiveFabric;
+  readonly apiServer: ApiServer;
+  readonly endpoints: LabEndpoints;
+  machines(): LabMachine[];
+  namespaces(): Record<string, string>;
+  /** Ends the lab process's own parts; nodes, pods and the packet plane go on. */
+  close(): Promise<void>;
+}
+
+/** Brings the lab up, or takes over what an earlier process of the same lab left. */
+export async function startLab(
+  paths: LabPaths,
+  config: LabConfig,
+  journal: LabJournal,
+  log: Log,
+): Promise<Lab> {
+  const random = seededRandom(config.seed);
+  const portsFile = join(paths.state, "ports.json");
+  const ports: Ports = existsSync(portsFile)
+    ? (JSON.parse(readFileSync(portsFile, "utf8")) as Ports)
+    : { endpoint: 0, kubernetes: 0 };
+
+  const cloud = await journal.run(
+    "the VPC is laid out",
+    () =>
+      createCloud({
+        config: cloudConfigOf(config),
+        clock: realClock,
+        random,
+        store: openCloudStore(join(paths.state, "cloud.sqlite")),
+        log,
+      }),
+    (made) => `${config.vpc.cidrs.join(", ")}: ${made.network.subnets.length} subnets`,
+  );
+  const fabric = await journal.run("the packet plane stands", () =>
+    createFabric({ labName: paths.name, log }),
+  );
+  const apiServer = createApiServer({
+    dbPath: join(paths.state, "cluster.sqlite"),
+    tlsDir: paths.tls,
+    clock: realClock,
+    random,
+    log,
+    serviceCidr: config.cluster.serviceCidr,
+    readPodLog: (pod, options) => readPodLogThroughKubelet(nodes.list(), pod, options),
+  });
+  const controlPlane = new ControlPlane(paths, config, cloud, fabric, apiServer);
+  const nodes = new Nodes({
+    paths,
+    config,
+    cloud,
+    fabric,
+    apiServer,
+    apiServerUrl: () => controlPlane.url(),
+    log,
+  });
+  controlPlane.addPlace();
+  nodes.adopt();
+  cloud.connect({ applyFabric: (spec) => fabric.apply(spec), ...nodes.hooks });
+  let listeners: Listeners | undefined;
+  let cluster: Cluster | undefined;
+  let stopServing = async (): Promise<void> => {};
+  const close = async (): Promise<void> => {
+    await cluster?.stop();
+    await stopServing();
+    listeners?.stop();
+    await apiServer.close();
+    cloud.close();
+    await fabric.close();
+  };
+  try {
+    await journal.run("routes, gateways and translation are in the kernel", () => cloud.resume());
+    listeners = openListeners(cloud, fabric.routerNetns, ports.endpoint);
+    const kubernetes = await journal.run(
+      "the control plane serves",
+      () => controlPlane.start(ports.kubernetes),
+      (server) => `${server.url}, inside the VPC ${controlPlane.url()}`,
+    );
+    stopServing = kubernetes.stop;
+    writeFileSync(
+      portsFile,
+      JSON.stringify({ endpoint: listeners.endpointPort, kubernetes: kubernetes.port }),
+    );
+    writeFileSync(paths.kubeconfig, apiServer.kubeconfig(kubernetes.url, config.cluster.name), {
+      mode: 0o600,
+    });
+    await journal.run("the aws-node DaemonSet is applied", () =>
+      applyManifests(apiServer.client, config, cloud, controlPlane.url()),
+    );
+    cluster = startCluster({ client: apiServer.client, clock: realClock, random, log });
+    await journal.run(
+      `${nodeCount(config)} nodes start`,
+      () => launchNodeGroups(cloud, config),
+      (started) => (started > 0 ? `${started} launched` : "all were running"),
+    );
+    return {
+      cloud,
+      fabric,
+      apiServer,
+      endpoints: endpointsOf(cloud, listeners, kubernetes.url),
+      machines: () => nodes.list(),
+      namespaces: () => ({ router: fabric.routerNetns, internet: fabric.internetNetns }),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function endpointsOf(cloud: Cloud, listeners: Listeners, kubernetesUrl: string): LabEndpoints {
+  const admin = cloud.config.credentials[0];
+  if (admin === undefined)
+    throw new EniverseError("internal", { attempted: "find the administrator's credentials" });
+  return {
+    aws: `http://127.0.0.1:${listeners.endpointPort}`,
+    kubernetes: kubernetesUrl,
+    region: cloud.config.region,
+    accessKeyId: admin.accessKeyId,
+    secretAccessKey: admin.secretAccessKey,
+  };
+}
+
+const nodeCount = (config: LabConfig): number =>
+  config.nodeGroups.reduce((sum, group) => sum + group.count, 0);
+
+/** Launches what is missing of each node group, spread over its subnets; answers how many that were. */
+async function launchNodeGroups(cloud: Cloud, config: LabConfig): Promise<number> {
+  const launches = config.nodeGroups.map(async (group) => {
+    const subnetIds = group.subnets.map((name) => subnetId(cloud, name));
+    if (!cloud.state.nodegroups.has(`${config.cluster.name}/${group.name}`)) {
+      await cloud.createNodegroup({
+        clusterName: config.cluster.name,
+        name: group.name,
+        instanceTypes: [group.instanceType],
+        subnetIds,
+        size: { min: 0, max: Math.max(group.count, 1), desired: group.count },
+        labels: group.labels,
+        ...(group.maxPods === undefined ? {} : { maxPods: group.maxPods }),
+      });
+    }
+    const running = [...cloud.state.instances.values()].filter(
+      (instance) =>
+        instance.tags.get("eks:nodegroup-name") === group.name &&
+        (instance.state === "running" || instance.state === "pending"),
+    );
+    const missing = Math.max(0, group.count - running.length);
+    const started = Array.from({ length: missing }, (_, index) =>
+      cloud.runInstances({
+        instanceType: group.instanceType,
+        subnetId: subnetIds[(running.length + index) % subnetIds.length] ?? "",
+        securityGroupIds: [clusterSecurityGroup(cloud, config.cluster.name)],
+        tags: {
+          Name: `${config.cluster.name}-${group.name}-Node`,
+          "eks:cluster-name": config.cluster.name,
+          "eks:nodegroup-name": group.name,
+          [`kubernetes.io/cluster/${config.cluster.name}`]: "owned",
+        },
+      }),
+    );
+    await Promise.all(started);
+    return missing;
+  });
+  return (await Promise.all(launches)).reduce((sum, count) => sum + count, 0);
+}
+
+function subnetId(cloud: Cloud, name: string): string {
+  const subnet = cloud.network.subnets.find((candidate) => candidate.name === name);
+  if (subnet === undefined) throw new EniverseError("internal", { attempted: `find the subnet ${name}` });
+  return subnet.subnetId;
+}
+
+function clusterSecurityGroup(cloud: Cloud, clusterName: string): string {
+  const cluster = cloud.state.clusters.get(clusterName);
+  if (cluster === undefined)
+    throw new EniverseError("internal", { attempted: `find the cluster ${clusterName}` });
+  return cluster.clusterSecurityGroupId;
+}

@@ -1,0 +1,78 @@
+// The lab process: `bun src/lab/main.ts NAME`. Started by launch.ts; says what it does on its control socket and
+// writes its log to standard output. It ends on POST /down (taking the lab down) and on SIGTERM or SIGINT
+// (leaving the nodes, pods and packets as they are).
+import { writeFileSync } from "node:fs";
+import { messageOf } from "../base/error.ts";
+import { jsonLog } from "../base/log.ts";
+import { identityOf } from "../linux/process.ts";
+import type { LabPhase, LabStatus } from "./control.ts";
+import { LabJournal, serveControl } from "./control-server.ts";
+import { type Lab, startLab } from "./lab.ts";
+import { storedConfig } from "./launch.ts";
+import { labPaths } from "./paths.ts";
+import { tearDown } from "./teardown.ts";
+
+const paths = labPaths(process.argv[2] ?? "");
+const config = storedConfig(paths);
+const log = jsonLog((line) => process.stdout.write(line), { caller: "lab", level: "info" });
+if (config === undefined) {
+  log("error", `there is no configuration at ${paths.config}`);
+  process.exit(1);
+}
+writeFileSync(paths.process, JSON.stringify(identityOf(process.pid)));
+
+const startedAt = new Date().toISOString();
+const journal = new LabJournal(() => performance.now());
+let phase: LabPhase = "starting";
+let failure: string | undefined;
+let lab: Lab | undefined;
+let leaving = false;
+
+const status = (): LabStatus => ({
+  name: paths.name,
+  phase,
+  pid: process.pid,
+  startedAt,
+  steps: journal.steps,
+  ...(failure === undefined ? {} : { error: failure }),
+  ...(lab === undefined ? {} : { endpoints: lab.endpoints }),
+  machines: lab?.machines() ?? [],
+  namespaces: lab?.namespaces() ?? {},
+});
+
+const stopControl = serveControl(paths.socket, journal, {
+  status,
+  down: () => void leave(async () => tearDown(paths, lab)),
+});
+process.on("SIGTERM", () => void leave(async () => lab?.close()));
+process.on("SIGINT", () => void leave(async () => lab?.close()));
+process.on("unhandledRejection", (error) =>
+  log("error", "a promise failed unseen", { error: messageOf(error) }),
+);
+
+try {
+  lab = await startLab(paths, config, journal, log);
+  phase = "ready";
+  log("info", "the lab is up");
+} catch (error) {
+  phase = "failed";
+  failure = messageOf(error);
+  log("error", "the lab did not come up", {
+    error: failure,
+    stack: error instanceof Error ? error.stack : undefined,
+  });
+}
+journal.close();
+
+async function leave(last: () => Promise<void>): Promise<void> {
+  if (leaving) return;
+  leaving = true;
+  phase = "stopping";
+  try {
+    await last();
+  } catch (error) {
+    log("error", "did not end cleanly", { error: messageOf(error) });
+  }
+  stopControl();
+  process.exit(0);
+}

@@ -1,0 +1,184 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseCidr4 } from "../addr/cidr.ts";
+import { formatIpv4, parseIpv4 } from "../addr/ipv4.ts";
+import { EniverseError } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
+import type { Cloud, CloudHooks } from "../cloud/cloud.ts";
+import type { Fabric } from "../cloud/fabric/spec.ts";
+import { adoptMachine, type Machine, startMachine } from "../cloud/machine/machine.ts";
+import type { Instance } from "../cloud/model/instance.ts";
+import type { ApiServer } from "../cluster/apiserver/options.ts";
+import { kubeletFlags } from "../cluster/kubelet/flags.ts";
+import { instanceLimits } from "../limits/instance-types.ts";
+import { eniMaxPods, fallbackMaxPods } from "../limits/max-pods.ts";
+import type { LabConfig, NodeGroupConfig } from "./config.ts";
+import type { LabMachine } from "./control.ts";
+import type { LabPaths } from "./paths.ts";
+
+const kubeletProgram = fileURLToPath(new URL("../cluster/kubelet/main.ts", import.meta.url));
+
+/** Jumbo frames, as EC2 has them inside a VPC. */
+const eniMtu = 9001;
+
+export interface NodesParts {
+  readonly paths: LabPaths;
+  readonly config: LabConfig;
+  readonly cloud: Cloud;
+  readonly fabric: Fabric;
+  readonly apiServer: ApiServer;
+  /** "https://10.0.15.5:443": where kubelets find the API server. */
+  readonly apiServerUrl: () => string;
+  readonly log: Log;
+}
+
+/** The machines of a lab's instances: made, booted into nodes, adopted after a restart, ended. */
+export class Nodes {
+  readonly #parts: NodesParts;
+  readonly #machines = new Map<string, Machine>();
+
+  constructor(parts: NodesParts) {
+    this.#parts = parts;
+  }
+
+  /** What the cloud calls when instances come and go. */
+  readonly hooks: Pick<CloudHooks, "createMachine" | "bootMachine" | "endMachine"> = {
+    createMachine: (instance) => this.#create(instance),
+    bootMachine: (instance) => this.#boot(instance),
+    endMachine: (instanceId) => this.#end(instanceId),
+  };
+
+  /** Takes over the machines that went on while the lab process was away. */
+  adopt(): void {
+    for (const instance of this.#parts.cloud.state.instances.values()) {
+      if (instance.state !== "running" && instance.state !== "pending") continue;
+      const machine = adoptMachine(this.#parts.paths.name, instance.instanceId);
+      if (machine === undefined) continue;
+      this.#keep(machine);
+    }
+  }
+
+  machine(instanceId: string): Machine | undefined {
+    return this.#machines.get(instanceId);
+  }
+
+  list(): LabMachine[] {
+    return [...this.#machines.values()].map((machine) => {
+      const address = this.#primaryAddress(machine.instanceId);
+      return {
+        instanceId: machine.instanceId,
+        nodeName: nodeNameOf(address, this.#parts.config.region),
+        address,
+        initPid: machine.pid,
+        kubeletSocket: kubeletSocket(this.#parts.paths, machine.instanceId),
+      };
+    });
+  }
+
+  async #create(instance: Instance): Promise<void> {
+    const { paths, config } = this.#parts;
+    const machine = await startMachine({
+      lab: paths.name,
+      instanceId: instance.instanceId,
+      hostname: nodeNameOf(this.#primaryAddress(instance.instanceId), config.region),
+      sharedFolders: [paths.run],
+    });
+    this.#keep(machine);
+  }
+
+  #keep(machine: Machine): void {
+    this.#machines.set(machine.instanceId, machine);
+    this.#parts.fabric.addPlace(machine.instanceId, machine.netnsPath);
+  }
+
+  /** What a node does at its start: addresses, credentials, kubelet. */
+  #boot(instance: Instance): void {
+    const { cloud, config, paths, apiServer } = this.#parts;
+    const machine = this.#machines.get(instance.instanceId);
+    const subnet = cloud.state.subnets.get(instance.subnetId);
+    if (machine === undefined || subnet === undefined) {
+      throw new EniverseError("internal", {
+        attempted: `boot ${instance.instanceId}`,
+        found: "no machine or subnet",
+      });
+    }
+    const address = this.#primaryAddress(instance.instanceId);
+    machine.primaryUp({
+      device: "eth0",
+      address: parseIpv4(address),
+      subnet: parseCidr4(subnet.cidrBlock),
+      mtu: eniMtu,
+    });
+    const group = this.#groupOf(instance);
+    if (group === undefined) return;
+    const nodeName = nodeNameOf(address, config.region);
+    const kubernetes = join(machine.rootPath, "etc/kubernetes");
+    mkdirSync(join(kubernetes, "pki"), { recursive: true });
+    writeFileSync(join(kubernetes, "pki/ca.crt"), apiServer.ca);
+    writeFileSync(join(kubernetes, "kubelet-token"), apiServer.tokenFor({ node: nodeName }), { mode: 0o600 });
+    rmSync(kubeletSocket(paths, instance.instanceId), { force: true });
+    const limits = instanceLimits(instance.instanceType);
+    const flags = kubeletFlags({
+      nodeName,
+      nodeIp: address,
+      apiServer: this.#parts.apiServerUrl(),
+      caFile: "/etc/kubernetes/pki/ca.crt",
+      tokenFile: "/etc/kubernetes/kubelet-token",
+      providerId: `aws:///${instance.zone}/${instance.instanceId}`,
+      maxPods: group.maxPods ?? (limits === undefined ? fallbackMaxPods : eniMaxPods(limits)),
+      labels: {
+        "topology.kubernetes.io/region": config.region,
+        "topology.kubernetes.io/zone": instance.zone,
+        "node.kubernetes.io/instance-type": instance.instanceType,
+        "eks.amazonaws.com/nodegroup": group.name,
+        ...group.labels,
+      },
+      taints: group.taints,
+      socket: kubeletSocket(paths, instance.instanceId),
+    });
+    const child = machine.spawn([process.execPath, kubeletProgram, ...flags], {
+      detached: true,
+      stdio: "ignore",
+    });
+    child.unref();
+  }
+
+  async #end(instanceId: string): Promise<void> {
+    const machine = this.#machines.get(instanceId);
+    if (machine === undefined) return;
+    this.#machines.delete(instanceId);
+    await machine.stop();
+    await this.#parts.fabric.removePlace(instanceId);
+    rmSync(kubeletSocket(this.#parts.paths, instanceId), { force: true });
+  }
+
+  #groupOf(instance: Instance): NodeGroupConfig | undefined {
+    const name = instance.tags.get("eks:nodegroup-name");
+    return this.#parts.config.nodeGroups.find((group) => group.name === name);
+  }
+
+  #primaryAddress(instanceId: string): string {
+    const { state } = this.#parts.cloud;
+    const eniId = state.instances.get(instanceId)?.eniIds[0];
+    const eni = eniId === undefined ? undefined : state.enis.get(eniId);
+    const primary = eni?.addresses[0];
+    if (primary === undefined) {
+      throw new EniverseError("internal", {
+        attempted: `find the address of ${instanceId}`,
+        found: "no interface",
+      });
+    }
+    return formatIpv4(primary);
+  }
+}
+
+function kubeletSocket(paths: LabPaths, instanceId: string): string {
+  return join(paths.run, `${instanceId}-kubelet.sock`);
+}
+
+/** EC2's private DNS name: us-east-1 has a form of its own. */
+export function nodeNameOf(address: string, region: string): string {
+  const host = `ip-${address.replaceAll(".", "-")}`;
+  return region === "us-east-1" ? `${host}.ec2.internal` : `${host}.${region}.compute.internal`;
+}
