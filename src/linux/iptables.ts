@@ -51,8 +51,9 @@ export function listIptablesChain(
   const run = iptables(family, ["-t", table, "-S", chain], `list the chain ${chain} of table ${table}`, ns);
   const result = runProgram(run);
   if (result.status === 0) return result.stdout.split("\n").filter((line) => line !== "");
-  // nf_tables: "No chain/target/match by that name", or "chain `X' in table `nat' is incompatible …"
-  if (/No chain\/target\/match by that name|does not exist/.test(result.stderr)) return undefined;
+  // For an absent chain some versions say "No chain/target/match by that name", 1.8.9 calls it incompatible.
+  const present = saveIptables(family, table, ns).includes(`:${chain} `);
+  if (!present) return undefined;
   throw programError(run, result);
 }
 

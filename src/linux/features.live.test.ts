@@ -1,0 +1,22 @@
+import { expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { probeFeatures } from "./features.ts";
+
+test.skipIf(process.getuid?.() !== 0)("probes each feature once and leaves nothing open", () => {
+  // The first child of all makes Bun open descriptors of its own.
+  spawnSync("true");
+  const before = readdirSync("/proc/self/fd").length;
+  const features = probeFeatures();
+  expect(readdirSync("/proc/self/fd").length).toBe(before);
+  const names = features.map((feature) => feature.name);
+  expect(new Set(names).size).toBe(names.length);
+  expect(names).toContain("network-namespaces");
+  for (const feature of features) {
+    if (feature.answer === "yes") expect(feature.found).toBeUndefined();
+    else expect(feature).toMatchObject({ found: expect.any(String), fix: expect.any(String) });
+  }
+  // What the other live tests cannot do without.
+  const have = features.filter((feature) => feature.answer === "yes").map((feature) => feature.name);
+  expect(have).toEqual(expect.arrayContaining(["root", "network-namespaces", "veth", "policy-routing"]));
+});
