@@ -4,8 +4,11 @@ import type { Random } from "../base/random.ts";
 import type { CloudConfig, CloudSettings } from "./config.ts";
 import type { FaultBoard } from "./ec2/fault-board.ts";
 import type { FabricSpec } from "./fabric/spec.ts";
-import type { EksCluster, EksNodegroup } from "./model/eks-cluster.ts";
-import type { Instance, RunInstancesRequest } from "./model/instance.ts";
+import type { BuiltNetwork } from "./model/build-network.ts";
+import type { ClusterChange, CreateClusterRequest, EksCluster } from "./model/eks-cluster.ts";
+import type { CreateNodegroupRequest, EksNodegroup } from "./model/eks-nodegroup.ts";
+import type { Instance } from "./model/instance.ts";
+import type { RunInstancesRequest } from "./model/instance-launch.ts";
 import type { CloudState, ResourceChange } from "./model/state.ts";
 import type { CloudStore } from "./store.ts";
 
@@ -69,43 +72,6 @@ export interface CloudHooks {
   bootMachine?(instance: Instance): void;
   /** Ends the machine of an instance that is being terminated. */
   endMachine?(instanceId: string): Promise<void>;
-}
-
-export interface BuiltNetwork {
-  readonly vpcId: string;
-  readonly subnets: readonly { readonly name: string; readonly subnetId: string; readonly public: boolean }[];
-}
-
-export interface CreateClusterRequest {
-  readonly name: string;
-  /** "1.34". */
-  readonly version: string;
-  readonly subnetIds: readonly string[];
-  readonly securityGroupIds?: readonly string[];
-  readonly ipFamily: "ipv4" | "ipv6";
-  /** Chosen as EKS does when absent. */
-  readonly serviceCidr?: string;
-  readonly endpointPublicAccess?: boolean;
-  readonly endpointPrivateAccess?: boolean;
-  readonly tags?: Readonly<Record<string, string>>;
-}
-
-/** What becomes known after the control plane has started. */
-export interface ClusterChange {
-  readonly endpoint?: string;
-  /** PEM of the certificate authority. */
-  readonly certificateAuthority?: string;
-  readonly status?: "CREATING" | "ACTIVE" | "DELETING" | "FAILED" | "UPDATING";
-}
-
-export interface CreateNodegroupRequest {
-  readonly clusterName: string;
-  readonly name: string;
-  readonly instanceTypes: readonly string[];
-  readonly subnetIds: readonly string[];
-  readonly size: { readonly min: number; readonly max: number; readonly desired: number };
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly maxPods?: number;
 }
 
 export type SettingsChange = {

@@ -1,5 +1,10 @@
-import type { Ipv4 } from "../../addr/ipv4.ts";
-import type { Tags } from "./tags.ts";
+import { formatIpv4, type Ipv4 } from "../../addr/ipv4.ts";
+import { Ec2Fault, faults } from "./fault.ts";
+import { newId } from "./ids.ts";
+import { findEni } from "./lookup.ts";
+import { takePublicAddress } from "./public-addresses.ts";
+import type { CloudState, Context } from "./state.ts";
+import { newTags, type Tags } from "./tags.ts";
 
 export interface ElasticIp {
   readonly allocationId: string;
@@ -13,4 +18,121 @@ export interface ElasticIpAssociation {
   readonly associationId: string;
   readonly eniId: string;
   readonly privateAddress: Ipv4;
+}
+
+export function allocateElasticIp(ctx: Context, tags: Iterable<readonly [string, string]> = []): ElasticIp {
+  if (ctx.state.elasticIps.size >= ctx.settings.limits.addresses) {
+    throw new Ec2Fault("AddressLimitExceeded", "The maximum number of addresses has been reached.");
+  }
+  const allocationId = newId("eipalloc", ctx.random);
+  const elastic: ElasticIp = {
+    allocationId,
+    ownerId: ctx.account.accountId,
+    address: takePublicAddress(ctx),
+    association: undefined,
+    tags: newTags(tags),
+  };
+  ctx.state.put("elastic-ip", allocationId, elastic);
+  return elastic;
+}
+
+export function findElasticIp(state: CloudState, allocationId: string): ElasticIp {
+  const elastic = state.elasticIps.get(allocationId);
+  if (elastic === undefined) {
+    throw faults.notFound("InvalidAllocationID.NotFound", "allocation ID", allocationId);
+  }
+  return elastic;
+}
+
+export interface AssociateRequest {
+  readonly allocationId: string;
+  readonly eniId: string;
+  /** The interface's primary address when absent; the packet plane serves no other one. */
+  readonly privateAddress?: Ipv4;
+  readonly allowReassociation: boolean;
+}
+
+/** Maps the elastic address to an interface's primary address; returns the association's id. */
+export function associateElasticIp(ctx: Context, request: AssociateRequest): string {
+  const { state } = ctx;
+  const elastic = findElasticIp(state, request.allocationId);
+  const eni = findEni(state, request.eniId);
+  const primary = eni.addresses[0];
+  const privateAddress = request.privateAddress ?? primary;
+  if (privateAddress === undefined || !eni.addresses.includes(privateAddress)) {
+    throw faults.invalid(`The address is not assigned to interface ${eni.eniId}`);
+  }
+  if (privateAddress !== primary) {
+    throw new Ec2Fault(
+      "UnsupportedOperation",
+      `This cloud maps public addresses to primary addresses only, and ${formatIpv4(privateAddress)} is a secondary one.`,
+    );
+  }
+  if (!state.internetGateways.values().some((gateway) => gateway.vpcId === eni.vpcId)) {
+    throw new Ec2Fault("Gateway.NotAttached", `Network ${eni.vpcId} is not attached to any internet gateway`);
+  }
+  if (elastic.association !== undefined && !request.allowReassociation) {
+    throw new Ec2Fault(
+      "Resource.AlreadyAssociated",
+      `resource ${elastic.allocationId} is already associated with associate-id ${elastic.association.associationId}`,
+    );
+  }
+  for (const other of state.elasticIps.values()) {
+    if (other.association?.eniId !== eni.eniId || other === elastic) continue;
+    if (!request.allowReassociation) {
+      throw new Ec2Fault(
+        "Resource.AlreadyAssociated",
+        `resource ${eni.eniId} is already associated with associate-id ${other.association.associationId}`,
+      );
+    }
+    other.association = undefined;
+    state.touch("elastic-ip", other.allocationId);
+  }
+  const associationId = newId("eipassoc", ctx.random);
+  elastic.association = { associationId, eniId: eni.eniId, privateAddress };
+  // An elastic address takes the place of the automatic one, which goes back to Amazon.
+  eni.autoPublicIp = undefined;
+  state.touch("network-interface", eni.eniId);
+  state.touch("elastic-ip", elastic.allocationId);
+  return associationId;
+}
+
+export function disassociateElasticIp(ctx: Context, associationId: string): void {
+  for (const elastic of ctx.state.elasticIps.values()) {
+    if (elastic.association?.associationId !== associationId) continue;
+    refuseNatGateways(ctx.state, elastic);
+    const { eniId } = elastic.association;
+    elastic.association = undefined;
+    ctx.state.touch("elastic-ip", elastic.allocationId);
+    ctx.state.touch("network-interface", eniId);
+    return;
+  }
+  throw faults.notFound("InvalidAssociationID.NotFound", "association ID", associationId);
+}
+
+function refuseNatGateways(state: CloudState, elastic: ElasticIp): void {
+  if (
+    state.natGateways
+      .values()
+      .some((gateway) => gateway.allocationId === elastic.allocationId && gateway.state !== "deleted")
+  ) {
+    throw new Ec2Fault("AuthFailure", "You do not have permission to access the specified resource.");
+  }
+}
+
+export function releaseElasticIp(ctx: Context, allocationId: string): void {
+  const elastic = findElasticIp(ctx.state, allocationId);
+  if (elastic.association !== undefined) {
+    throw new Ec2Fault("InvalidIPAddress.InUse", `Address ${formatIpv4(elastic.address)} is in use.`);
+  }
+  ctx.state.drop("elastic-ip", allocationId);
+}
+
+/** Frees every elastic address of an interface that is going away. */
+export function releaseAssociationsOf(ctx: Context, eniId: string): void {
+  for (const elastic of ctx.state.elasticIps.values()) {
+    if (elastic.association?.eniId !== eniId) continue;
+    elastic.association = undefined;
+    ctx.state.touch("elastic-ip", elastic.allocationId);
+  }
 }

@@ -1,8 +1,11 @@
+import type { Ipv6Space } from "../../addr/ipv6-space.ts";
 import type { SubnetSpace } from "../../addr/subnet-space.ts";
 import type { Random } from "../../base/random.ts";
 import type { CloudSettings, ZoneConfig } from "../config.ts";
 import { AddressOwners } from "./address-owners.ts";
-import type { EksAddon, EksCluster, EksNodegroup } from "./eks-cluster.ts";
+import type { EksAddon } from "./eks-addon.ts";
+import type { EksCluster } from "./eks-cluster.ts";
+import type { EksNodegroup } from "./eks-nodegroup.ts";
 import type { ElasticIp } from "./elastic-ip.ts";
 import type { EgressOnlyGateway, InternetGateway } from "./gateway.ts";
 import type { Instance } from "./instance.ts";
@@ -12,7 +15,8 @@ import type { NetworkInterface } from "./network-interface.ts";
 import type { RouteTable } from "./route-table.ts";
 import type { SecurityGroup } from "./security-group.ts";
 import type { Session } from "./session.ts";
-import type { Subnet, SubnetReservation } from "./subnet.ts";
+import type { Subnet } from "./subnet.ts";
+import type { SubnetReservation } from "./subnet-reservation.ts";
 import type { Vpc } from "./vpc.ts";
 
 /** Every kind of resource and its shape; all are plain values that the store can keep. */
@@ -91,8 +95,12 @@ export class CloudState {
 
   /** Free addresses of each subnet; follows from the interfaces and reservations, so it is not stored. */
   readonly spaces = new Map<string, SubnetSpace>();
+  readonly ipv6Spaces = new Map<string, Ipv6Space>();
   /** Which interface has which address. */
   readonly owners = new AddressOwners();
+  /** Interface ids by MAC and by attachment id. */
+  readonly macs = new Map<string, string>();
+  readonly attachments = new Map<string, string>();
   /** Interfaces by subnet. */
   readonly enisOfSubnet = new Map<string, Set<string>>();
   /** Transitions to come, the earliest first. */
