@@ -39,6 +39,17 @@ export interface VpcConfig {
   readonly egressOnlyInternetGateway: boolean;
   /** Where private subnets send what leaves the VPC: one NAT gateway for all, one per zone, or none. */
   readonly natGateways: "none" | "single" | "per-zone";
+  /** Spelled-out route tables; when given, `public` and `natGateways` do not route. */
+  readonly routeTables?: readonly RouteTableConfig[];
+}
+
+export interface RouteTableConfig {
+  readonly name: string;
+  readonly routes: readonly {
+    readonly destination: string;
+    /** "internet-gateway", "egress-only-internet-gateway", "nat-gateway:SUBNET" or "blackhole". */
+    readonly target: string;
+  }[];
 }
 
 export interface SubnetConfig {
@@ -47,6 +58,8 @@ export interface SubnetConfig {
   readonly cidr: string;
   /** True routes to the internet gateway and gives instances a public address. */
   readonly public: boolean;
+  /** Name of one of the VPC's spelled-out route tables. */
+  readonly routeTable?: string;
   readonly tags?: Readonly<Record<string, string>>;
   readonly reservations?: readonly {
     readonly cidr: string;

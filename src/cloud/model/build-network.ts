@@ -1,6 +1,7 @@
 import { cidr6, parseCidr, parseCidr4 } from "../../addr/cidr.ts";
 import { ipv6 } from "../../addr/ipv6.ts";
 import type { SubnetConfig, VpcConfig } from "../config.ts";
+import { buildRouteTables } from "./build-route-tables.ts";
 import { allocateElasticIp } from "./elastic-ip.ts";
 import { attachInternetGateway, createEgressOnlyGateway, createInternetGateway } from "./gateway.ts";
 import { createNatGateway } from "./nat-gateway.ts";
@@ -45,8 +46,13 @@ export function buildNetwork(ctx: Context, config: VpcConfig): BuiltNetwork {
     config: subnet,
     subnet: buildSubnet(ctx, vpc, subnet, index),
   }));
-  if (config.internetGateway) buildPublicRoutes(ctx, config, vpc, placed);
-  buildPrivateRoutes(ctx, config, vpc, placed);
+  if (config.routeTables === undefined) {
+    if (config.internetGateway) buildPublicRoutes(ctx, config, vpc, placed);
+    buildPrivateRoutes(ctx, config, vpc, placed);
+  } else {
+    const named = placed.map((one) => ({ ...one.config, subnetId: one.subnet.subnetId }));
+    buildRouteTables(ctx, config, config.routeTables, vpc, named);
+  }
   return {
     vpcId: vpc.vpcId,
     subnets: placed.map(({ config: { name, zone, public: open }, subnet: { subnetId } }) => ({
