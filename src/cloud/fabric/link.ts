@@ -1,0 +1,47 @@
+import type { Netns } from "../../linux/netns.ts";
+import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
+import { writeSysctl } from "../../linux/sysctl.ts";
+import { allowBigSegments } from "./big-segments.ts";
+import type { LinkEnd } from "./names.ts";
+
+/** Writes kernel settings of one namespace. */
+export function setKernel(netns: Netns, settings: Readonly<Record<string, number>>): void {
+  for (const [key, value] of Object.entries(settings)) writeSysctl(key, value, netns);
+}
+
+/** IPv6 forwarding without everything that takes time or comes from outside: DAD, router advertisements. */
+export function startIpv6(netns: Netns): void {
+  setKernel(netns, {
+    "net/ipv6/conf/all/disable_ipv6": 0,
+    "net/ipv6/conf/default/disable_ipv6": 0,
+    "net/ipv6/conf/all/forwarding": 1,
+    "net/ipv6/conf/default/accept_dad": 0,
+    "net/ipv6/conf/default/dad_transmits": 0,
+    "net/ipv6/conf/default/accept_ra": 0,
+  });
+}
+
+/**
+ * Connects two of the fabric's namespaces with a veth pair: both ends up, each knowing the other's MAC, so that
+ * nothing is ever resolved between them. Keeps a pair that is there. Returns the index of the near end.
+ */
+export function connectEnds(here: Netns, near: LinkEnd, there: Netns, far: LinkEnd, mtu: number): number {
+  using nearSide = Rtnetlink.open(here);
+  using farSide = Rtnetlink.open(there);
+  if (nearSide.linkByName(near.device) === undefined) {
+    const end = { name: near.device, mac: near.mac, mtu };
+    nearSide.addVeth({ ...end, peer: { name: far.device, mac: far.mac, mtu, netns: there } });
+  }
+  const index = nearSide.indexOf(near.device);
+  const farIndex = farSide.indexOf(far.device);
+  finishEnd(nearSide, index, far);
+  finishEnd(farSide, farIndex, near);
+  return index;
+}
+
+function finishEnd(rtnetlink: Rtnetlink, index: number, other: LinkEnd): void {
+  allowBigSegments(rtnetlink, index);
+  rtnetlink.setLink(index, { up: true });
+  rtnetlink.replaceNeighbour({ interfaceIndex: index, address: other.ip4, mac: other.mac });
+  rtnetlink.replaceNeighbour({ interfaceIndex: index, address: other.ip6, mac: other.mac });
+}
