@@ -1,7 +1,14 @@
 import { EniverseError } from "../../base/error.ts";
 import { errno } from "../errno.ts";
 import { acknowledgementError, decodeAcknowledgement, decodeDone } from "./error.ts";
-import { controlType, decodeMessages, encodeMessage, messageFlag, type NetlinkMessage } from "./message.ts";
+import {
+  controlType,
+  decodeMessages,
+  encodeMessage,
+  headerLength,
+  messageFlag,
+  type NetlinkMessage,
+} from "./message.ts";
 import type { NetlinkTransport } from "./socket.ts";
 
 /** One request, before it has a sequence number. */
@@ -63,8 +70,10 @@ export class NetlinkConversation {
       groupBytes = 0;
     };
     for (const request of requests) {
+      const full = groupBytes + headerLength + request.body.length > mostBytesPerSend;
+      // Before the next number is given out: #collect counts back from the last one.
+      if (full || group.length === mostPerSend) flush();
       const bytes = this.#encode(request, messageFlag.request | messageFlag.ack | request.flags);
-      if (group.length === mostPerSend || groupBytes + bytes.length > mostBytesPerSend) flush();
       group.push(bytes);
       groupBytes += bytes.length;
     }
