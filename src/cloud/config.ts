@@ -56,7 +56,7 @@ export interface SubnetConfig {
   readonly name: string;
   readonly zone: string;
   readonly cidr: string;
-  /** True routes to the internet gateway and gives instances a public address. */
+  /** True gives instances a public address and, without `routeTables`, routes to the internet gateway. */
   readonly public: boolean;
   /** Name of one of the VPC's spelled-out route tables. */
   readonly routeTable?: string;

@@ -1,11 +1,7 @@
-import { cidr6, parseCidr, parseCidr4 } from "../../addr/cidr.ts";
+import { cidr6, parseCidr4 } from "../../addr/cidr.ts";
 import { ipv6 } from "../../addr/ipv6.ts";
 import type { SubnetConfig, VpcConfig } from "../config.ts";
 import { buildRouteTables } from "./build-route-tables.ts";
-import { allocateElasticIp } from "./elastic-ip.ts";
-import { attachInternetGateway, createEgressOnlyGateway, createInternetGateway } from "./gateway.ts";
-import { createNatGateway } from "./nat-gateway.ts";
-import { associateRouteTable, createRoute, createRouteTable } from "./route-table.ts";
 import type { Context } from "./state.ts";
 import { createSubnet, modifySubnet, type Subnet } from "./subnet.ts";
 import { createReservation } from "./subnet-reservation.ts";
@@ -23,14 +19,6 @@ export interface BuiltSubnet {
   readonly public: boolean;
 }
 
-interface Placed {
-  readonly config: SubnetConfig;
-  readonly subnet: Subnet;
-}
-
-const anywhere = parseCidr("0.0.0.0/0");
-const anywhere6 = parseCidr("::/0");
-
 /** Builds a VPC with its subnets, gateways and route tables; throws EC2's faults for what AWS would refuse. */
 export function buildNetwork(ctx: Context, config: VpcConfig): BuiltNetwork {
   const [primary = "", ...secondary] = config.cidrs;
@@ -46,13 +34,7 @@ export function buildNetwork(ctx: Context, config: VpcConfig): BuiltNetwork {
     config: subnet,
     subnet: buildSubnet(ctx, vpc, subnet, index),
   }));
-  if (config.routeTables === undefined) {
-    if (config.internetGateway) buildPublicRoutes(ctx, config, vpc, placed);
-    buildPrivateRoutes(ctx, config, vpc, placed);
-  } else {
-    const named = placed.map((one) => ({ ...one.config, subnetId: one.subnet.subnetId }));
-    buildRouteTables(ctx, config, config.routeTables, vpc, named);
-  }
+  buildRouteTables(ctx, config, vpc, placed);
   return {
     vpcId: vpc.vpcId,
     subnets: placed.map(({ config: { name, zone, public: open }, subnet: { subnetId } }) => ({
@@ -81,61 +63,4 @@ function buildSubnet(ctx: Context, vpc: Vpc, config: SubnetConfig, index: number
     createReservation(ctx, { subnetId: subnet.subnetId, cidr: parseCidr4(cidr), type, description });
   }
   return subnet;
-}
-
-function buildPublicRoutes(ctx: Context, config: VpcConfig, vpc: Vpc, placed: readonly Placed[]): void {
-  const gateway = createInternetGateway(ctx, [["Name", config.name]]);
-  attachInternetGateway(ctx, gateway.gatewayId, vpc.vpcId);
-  const table = createRouteTable(ctx, vpc.vpcId, [["Name", `${config.name}-public`]]);
-  const target = { kind: "internet-gateway", id: gateway.gatewayId } as const;
-  createRoute(ctx, table.routeTableId, anywhere, target);
-  if (config.ipv6) createRoute(ctx, table.routeTableId, anywhere6, target);
-  for (const { config: subnet, subnet: built } of placed) {
-    if (subnet.public) associateRouteTable(ctx, table.routeTableId, built.subnetId);
-  }
-}
-
-/** A route table per zone, so that each can have a NAT gateway of its own. */
-function buildPrivateRoutes(ctx: Context, config: VpcConfig, vpc: Vpc, placed: readonly Placed[]): void {
-  const egressOnly =
-    config.ipv6 && config.egressOnlyInternetGateway
-      ? createEgressOnlyGateway(ctx, vpc.vpcId, [["Name", config.name]]).gatewayId
-      : undefined;
-  const gateways = new Map<string, string>();
-  const natGatewayOf = (zone: string): string | undefined => {
-    if (config.natGateways === "none" || !config.internetGateway) return undefined;
-    const inZone = placed.find((one) => one.config.public && one.config.zone === zone);
-    const host =
-      config.natGateways === "per-zone" && inZone !== undefined
-        ? inZone
-        : placed.find((one) => one.config.public);
-    if (host === undefined) return undefined;
-    const present = gateways.get(host.config.zone);
-    if (present !== undefined) return present;
-    const { natGatewayId } = createNatGateway(ctx, {
-      subnetId: host.subnet.subnetId,
-      allocationId: allocateElasticIp(ctx, [["Name", `${config.name}-nat-${host.config.zone}`]]).allocationId,
-      tags: [["Name", `${config.name}-${host.config.zone}`]],
-    });
-    gateways.set(host.config.zone, natGatewayId);
-    return natGatewayId;
-  };
-  const zones = new Set(placed.filter((one) => !one.config.public).map((one) => one.config.zone));
-  for (const zone of zones) {
-    const table = createRouteTable(ctx, vpc.vpcId, [["Name", `${config.name}-private-${zone}`]]);
-    const natGatewayId = natGatewayOf(zone);
-    if (natGatewayId !== undefined) {
-      createRoute(ctx, table.routeTableId, anywhere, { kind: "nat-gateway", id: natGatewayId });
-    }
-    if (egressOnly !== undefined) {
-      createRoute(ctx, table.routeTableId, anywhere6, {
-        kind: "egress-only-internet-gateway",
-        id: egressOnly,
-      });
-    }
-    for (const { config: subnet, subnet: built } of placed) {
-      if (!subnet.public && subnet.zone === zone)
-        associateRouteTable(ctx, table.routeTableId, built.subnetId);
-    }
-  }
 }

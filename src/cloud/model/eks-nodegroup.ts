@@ -1,3 +1,4 @@
+import { nodeRoleName } from "../config.ts";
 import { findCluster, invalidParameter } from "./eks-cluster.ts";
 import { Ec2Fault } from "./fault.ts";
 import type { CloudState, Context } from "./state.ts";
@@ -19,6 +20,8 @@ export interface EksNodegroup {
   readonly instanceTypes: readonly string[];
   readonly subnetIds: readonly string[];
   readonly nodeRole: string;
+  /** What the group's nodes tell their kubelets; absent leaves it to the instance type. */
+  readonly maxPods: number | undefined;
   size: NodegroupSize;
   readonly labels: Readonly<Record<string, string>>;
   status: "CREATING" | "ACTIVE" | "UPDATING" | "DELETING" | "DEGRADED";
@@ -31,7 +34,9 @@ export interface CreateNodegroupRequest {
   readonly instanceTypes: readonly string[];
   readonly subnetIds: readonly string[];
   readonly size: NodegroupSize;
-  readonly nodeRole: string;
+  /** Name of the role; the usual node role when absent. */
+  readonly nodeRole?: string;
+  readonly maxPods?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly tags?: Readonly<Record<string, string>>;
 }
@@ -68,7 +73,8 @@ export function createNodegroup(ctx: Context, request: CreateNodegroupRequest): 
     version: cluster.version,
     instanceTypes: [...request.instanceTypes],
     subnetIds: [...request.subnetIds],
-    nodeRole: `arn:aws:iam::${account.accountId}:role/${request.nodeRole}`,
+    nodeRole: `arn:aws:iam::${account.accountId}:role/${request.nodeRole ?? nodeRoleName}`,
+    maxPods: request.maxPods,
     size,
     labels: request.labels ?? {},
     status: "ACTIVE",
