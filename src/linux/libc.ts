@@ -49,6 +49,8 @@ export const MNT_DETACH = 2;
 export const O_RDONLY = 0;
 export const O_CLOEXEC = 0o2000000;
 
+const send = library.func("intptr_t send(int fd, const uint8_t *data, size_t length, int flags)");
+
 /** The raw functions: they return what C returns, and `lastErrno` tells why it was -1. */
 export const raw = {
   open: library.func("int open(const char *path, int flags)"),
@@ -64,7 +66,9 @@ export const raw = {
   socket: library.func("int socket(int domain, int type, int protocol)"),
   bind: library.func("int bind(int fd, const uint8_t *address, uint32_t length)"),
   connect: library.func("int connect(int fd, const uint8_t *address, uint32_t length)"),
-  send: library.func("intptr_t send(int fd, const uint8_t *data, size_t length, int flags)"),
+  send,
+  /** `send` on a thread of koffi's pool; the last argument gets (error, result), and errno is lost. */
+  sendAsync: send.async,
   sendto: library.func(
     "intptr_t sendto(int fd, const uint8_t *data, size_t length, int flags, const uint8_t *address, uint32_t addressLength)",
   ),

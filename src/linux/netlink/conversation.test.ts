@@ -23,6 +23,10 @@ class ScriptedKernel implements NetlinkTransport {
     this.#waiting.push(...this.#answer(requests));
   }
 
+  async sendInBackground(datagram: Uint8Array): Promise<void> {
+    this.send(datagram);
+  }
+
   receive(): Uint8Array {
     const next = this.#waiting.shift();
     if (next === undefined) throw new Error("the kernel would never answer");

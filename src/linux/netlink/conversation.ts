@@ -51,6 +51,15 @@ export class NetlinkConversation {
     return outcome?.answers ?? [];
   }
 
+  /** As {@link request}, while the thread does other things; nothing else may be asked of this conversation. */
+  async requestInBackground(request: NetlinkRequest): Promise<readonly NetlinkMessage[]> {
+    const bytes = this.#encode(request, messageFlag.request | messageFlag.ack | request.flags);
+    await this.#transport.sendInBackground(bytes);
+    const [outcome] = this.#collect([request]);
+    if (outcome?.error !== undefined) throw outcome.error;
+    return outcome?.answers ?? [];
+  }
+
   /**
    * Sends all requests, many in one datagram. The kernel carries them out in order and goes on after one that
    * fails; the outcomes are in the order of the requests.

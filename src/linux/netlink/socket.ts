@@ -1,5 +1,5 @@
-import { EniverseError } from "../../base/error.ts";
-import { errno } from "../errno.ts";
+import { EniverseError, messageOf } from "../../base/error.ts";
+import { errno, systemError } from "../errno.ts";
 import {
   AF_NETLINK,
   check,
@@ -19,6 +19,11 @@ import { inNetns, type Netns } from "../netns.ts";
 /** Where netlink datagrams go and come from: the kernel, or a script in tests. */
 export interface NetlinkTransport {
   send(datagram: Uint8Array): void;
+  /**
+   * As {@link send}, on another thread: the kernel works on a request while it is sent, and some take long. The
+   * answer can be received when this resolves; nothing else may be sent before.
+   */
+  sendInBackground(datagram: Uint8Array): Promise<void>;
   /** The next datagram; waits for it. */
   receive(): Uint8Array;
   close(): void;
@@ -72,6 +77,20 @@ class KernelTransport implements NetlinkTransport {
 
   send(datagram: Uint8Array): void {
     check(raw.send(this.#fd, datagram, datagram.length, 0), "send to the kernel over netlink");
+  }
+
+  sendInBackground(datagram: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      raw.sendAsync(this.#fd, datagram, datagram.length, 0, (error: unknown, sent: number) => {
+        // Naming the datagram here also keeps it from being collected while the other thread reads it.
+        if (error === null && sent === datagram.length) resolve();
+        // errno belongs to the other thread and is lost; send on a netlink socket fails for want of memory.
+        else
+          reject(
+            systemError("send to the kernel over netlink", errno.ENOBUFS, { found: messageOf(error ?? "") }),
+          );
+      });
+    });
   }
 
   receive(): Uint8Array {

@@ -108,6 +108,15 @@ describe.skipIf(process.getuid?.() !== 0)("rtnetlink in the kernel", () => {
     inNode.deleteLink(eni1, { tolerate: "absent" });
   });
 
+  test("links are deleted in the background, while the thread goes on", async () => {
+    const deletion = Rtnetlink.deleteLinkInBackground(node, "eni1");
+    inPod.addRule({ family: 4, priority: 5, table: 5 });
+    await deletion;
+    expect(inPod.linkByIndex(eth0)).toBeUndefined();
+    await expect(Rtnetlink.deleteLinkInBackground(node, eni1)).rejects.toMatchObject({ code: "not_found" });
+    await Rtnetlink.deleteLinkInBackground(node, "eni1", { tolerate: "absent" });
+  });
+
   test("a macvlan sits on its parent", () => {
     const index = inNode.addMacvlan({ name: "mv0", parentIndex: eni1, mode: "vepa", up: true });
     expect(inNode.linkByIndex(index)).toMatchObject({ name: "mv0", kind: "macvlan", peerIndex: eni1 });

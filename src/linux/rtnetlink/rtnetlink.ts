@@ -85,6 +85,28 @@ export class Rtnetlink implements Disposable {
     this.#conversation.request(link.deleteLinkRequest(index, options));
   }
 
+  /**
+   * Deletes a link of `ns`, by index or name, on another thread. The kernel waits for all processors to let go
+   * of a device (tens of milliseconds for a veth pair), and {@link deleteLink} would stop the JavaScript thread
+   * for that long. `ns` may be closed as soon as this has returned its promise.
+   */
+  static async deleteLinkInBackground(
+    ns: Netns,
+    which: number | string,
+    options?: v.Tolerance,
+  ): Promise<void> {
+    const conversation = new NetlinkConversation(openNetlinkSocket(netlinkProtocol.route, ns));
+    try {
+      await conversation.requestInBackground(
+        typeof which === "number"
+          ? link.deleteLinkRequest(which, options)
+          : link.deleteLinkByNameRequest(which, options),
+      );
+    } finally {
+      conversation.close();
+    }
+  }
+
   addresses(filter?: v.AddressFilter): v.InterfaceAddress[] {
     return this.#list(address.listAddressesRequest(filter), address.decodeAddress);
   }
