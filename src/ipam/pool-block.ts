@@ -4,10 +4,7 @@ import { formatIpv6, ipv6 } from "../addr/ipv6.ts";
 import { EniverseError } from "../base/error.ts";
 import { type Linked, LinkedList } from "./linked.ts";
 import type { BlockGroup, PoolEni } from "./pool-eni.ts";
-import type { AddressView, Assignment, CidrView, PodKey, PodMetadata } from "./types.ts";
-
-/** What kind of block an address comes from; each {@link AddressMode} hands out from one of them. */
-export type BlockKind = "single" | "prefix4" | "prefix6";
+import type { AddressView, Assignment, BlockKind, CidrView, PodKey, PodMetadata } from "./types.ts";
 
 export function blockKindOf(cidr: Cidr): BlockKind {
   if (cidr.family === 4 && cidr.bits === 32) return "single";

@@ -1,9 +1,9 @@
 import { LinkedList } from "./linked.ts";
-import type { Block, BlockKind } from "./pool-block.ts";
-import type { CidrView, EniView, PoolEniFacts } from "./types.ts";
+import type { Block } from "./pool-block.ts";
+import type { BlockCounts, BlockKind, CidrView, EniView, PoolEniFacts } from "./types.ts";
 
 /** The blocks of one kind on one ENI, counted and sorted by how soon they should be handed out from. */
-export class BlockGroup {
+export class BlockGroup implements BlockCounts {
   total = 0;
   assigned = 0;
   cooling = 0;

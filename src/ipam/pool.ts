@@ -3,12 +3,13 @@ import { type Ipv4, tryParseIpv4 } from "../addr/ipv4.ts";
 import { type Ipv6, tryParseIpv6 } from "../addr/ipv6.ts";
 import { EniverseError } from "../base/error.ts";
 import { LinkedList } from "./linked.ts";
-import { Block, type BlockKind, type HeldAddress, ipv4BlockNames } from "./pool-block.ts";
+import { Block, type HeldAddress, ipv4BlockNames } from "./pool-block.ts";
 import { compareEnis, PoolEni } from "./pool-eni.ts";
 import type {
   AddressMode,
   AssignAnswer,
   Assignment,
+  BlockKind,
   EniView,
   PodKey,
   PodMetadata,
@@ -358,7 +359,7 @@ class NodePool implements Pool {
 }
 
 /** The kind of block that pods get addresses from. */
-function kindOfMode(mode: AddressMode): BlockKind {
+export function kindOfMode(mode: AddressMode): BlockKind {
   return mode === "secondary-ip" ? "single" : mode === "prefix" ? "prefix4" : "prefix6";
 }
 

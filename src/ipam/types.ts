@@ -58,10 +58,25 @@ export interface CidrView {
   addresses(): AddressView[];
 }
 
+/** What kind of block an address comes from: a /32, a /28 or a /80. */
+export type BlockKind = "single" | "prefix4" | "prefix6";
+
+/** The blocks of one kind on one ENI. */
+export interface BlockCounts {
+  /** Addresses, and of these the assigned and the cooling ones. */
+  readonly total: number;
+  readonly assigned: number;
+  readonly cooling: number;
+  /** Blocks, and of these the ones without a pod; they may hold cooling addresses. */
+  readonly blocks: number;
+  readonly empty: number;
+}
+
 export interface EniView extends PoolEniFacts {
   /** When it was added to the pool, in milliseconds; not EC2's creation time. */
   readonly addedAt: number;
   readonly cidrCount: number;
+  readonly groups: Readonly<Record<BlockKind, BlockCounts>>;
   /** Pods with an address of this ENI, in either mode. */
   readonly assigned: number;
   readonly cooling: number;
@@ -234,6 +249,11 @@ export interface InFlight {
   readonly startedAt: number;
 }
 
+/** Names what an action is about, so that its failures hold back only its like. */
+export function retryKey(action: Action): string {
+  return `${action.kind} ${action.card} ${"eniId" in action ? action.eniId : ""}`;
+}
+
 export interface CardState {
   readonly pool: Pool;
   /** ENIs on this card that we must not touch; they take up device slots. */
@@ -261,8 +281,12 @@ export interface NodeState {
   readonly lastDecreaseAt: number | undefined;
   /** Time of the last insufficiency by subnet id. */
   readonly insufficientAt: ReadonlyMap<string, number>;
-  /** Set while no subnet could take a new ENI. */
+  /** When the last new ENI was refused by every subnet that was tried. */
   readonly createFailedAt: number | undefined;
+  /** Until when an action that failed otherwise is not tried again, by {@link retryKey}. */
+  readonly retryAt: ReadonlyMap<string, number>;
+  /** SecurityGroupsForPods has been written to the CNINode; the trunk itself shows up at a reconcile. */
+  readonly trunkRequested: boolean;
   /** Where new ENIs may go, best first, as far as known (`subnet-choice.ts`). */
   readonly newEniSubnets: readonly string[] | undefined;
 }
@@ -287,6 +311,7 @@ export type RuleName =
   | "max-eni"
   | "eni-slots-full"
   | "insufficient-back-off"
+  | "retry-back-off"
   | "create-back-off"
   | "cordoned"
   | "terminating"

@@ -1,0 +1,174 @@
+import type { CardView } from "./card-view.ts";
+import { type Counts, type Shortage, shortage } from "./targets.ts";
+import type { Action, EniView, NodeState, PlannedAction, Reason } from "./types.ts";
+
+/** What one part of the planning adds to a decision. */
+export interface Plan {
+  readonly actions: PlannedAction[];
+  readonly notes: Reason[];
+  /** Times at which the answer may change by itself. */
+  readonly wakeAt: number[];
+  /** True when the card lacks addresses, whether or not something can be done about it. */
+  readonly isShort: boolean;
+  /** Waiting pods that nothing planned or on order will serve. */
+  readonly unserved: number;
+}
+
+/**
+ * All that the card needs for its targets and its waiting pods, in one go: the free slots of the ENIs that are
+ * there, in the pool's order, then as many new ENIs as it takes.
+ */
+export function planGrowth(view: CardView, node: NodeState): Plan {
+  const first = shortage(view.counts(0), view.targets, view.settings);
+  const plan: Plan & { isShort: boolean; unserved: number } = {
+    actions: [],
+    notes: [],
+    wakeAt: [],
+    isShort: first !== undefined,
+    unserved: 0,
+  };
+  if (first === undefined) {
+    plan.notes.push(enough(view));
+    return plan;
+  }
+  const refusal = refusalToGrow(view, node);
+  if (refusal === undefined) plan.unserved = fillPlaces(view, node, plan);
+  else plan.notes.push(refusal);
+  if (refusal !== undefined) plan.unserved = Math.max(view.counts(0).urgent, 0);
+  return plan;
+}
+
+function fillPlaces(view: CardView, node: NodeState, plan: Plan): number {
+  let planned = 0;
+  const next = (): Shortage | undefined => {
+    const counts = view.counts(planned);
+    if (node.maxPods !== undefined && counts.total >= node.maxPods) {
+      if (shortage(counts, view.targets, view.settings) !== undefined) {
+        plan.notes.push(view.reason("max-pods", [], { maxPods: node.maxPods, total: counts.total }));
+      }
+      return undefined;
+    }
+    return shortage(counts, view.targets, view.settings);
+  };
+  const add = (action: Action & { readonly count: number }, why: Shortage): void => {
+    plan.actions.push({ action, reason: growthReason(view, why, view.counts(planned)) });
+    planned += action.count;
+  };
+
+  let missing = next();
+  for (const eni of view.enis) {
+    if (missing === undefined) break;
+    const action = growthOf(view, eni, missing.slots, plan);
+    if (action === undefined) continue;
+    add(action, missing);
+    missing = next();
+  }
+  for (let room = view.roomForEnis; missing !== undefined; room--) {
+    if (room <= 0) {
+      plan.notes.push(
+        view.reason("max-eni", ["MAX_ENI"], { enis: view.enis.length, allowed: view.enisAllowed }),
+      );
+      break;
+    }
+    const action: Action = {
+      kind: "create-eni",
+      card: view.card,
+      what: view.settings.mode === "prefix" ? "ipv4-prefixes" : "addresses",
+      count: Math.min(missing.slots, view.settings.slotsPerEni),
+      avoidSubnets: view.blockedSubnets,
+    };
+    if (isHeldBack(view, action, plan) || action.count === 0) break;
+    add(action, missing);
+    missing = next();
+  }
+  return Math.max(view.counts(planned).urgent, 0);
+}
+
+/** Why nothing may be grown on this node at all. */
+function refusalToGrow(view: CardView, node: NodeState): Reason | undefined {
+  if (!view.settings.provisioning) {
+    return view.reason("provisioning-disabled", [
+      "DISABLE_NETWORK_RESOURCE_PROVISIONING",
+      "ENABLE_IMDS_ONLY_MODE",
+    ]);
+  }
+  return refusalToChangeEnis(view, node);
+}
+
+/** Why ENIs may be neither created nor freed now. */
+export function refusalToChangeEnis(view: CardView, node: NodeState): Reason | undefined {
+  if (node.terminating) return view.reason("terminating", []);
+  if (node.cordoned && !view.settings.manageNonSchedulable) {
+    return view.reason("cordoned", ["AWS_MANAGE_ENIS_NON_SCHEDULABLE"]);
+  }
+  return undefined;
+}
+
+function growthOf(
+  view: CardView,
+  eni: EniView,
+  slots: number,
+  plan: Plan,
+): (Action & { readonly count: number }) | undefined {
+  if (!view.mayGrow(eni)) return undefined;
+  const count = Math.min(view.slotsFreeOn(eni), slots);
+  if (count === 0) return undefined;
+  const blockedUntil = view.subnetBlockedUntil(eni.subnetId);
+  if (blockedUntil !== undefined) {
+    plan.notes.push(
+      view.reason("insufficient-back-off", [], { eni: eni.id, subnet: eni.subnetId, until: blockedUntil }),
+    );
+    plan.wakeAt.push(blockedUntil);
+    return undefined;
+  }
+  const what = view.settings.mode === "prefix" ? "ipv4-prefixes" : "addresses";
+  const action: Action = {
+    kind: "assign",
+    card: view.card,
+    eniId: eni.id,
+    subnetId: eni.subnetId,
+    what,
+    count,
+  };
+  return isHeldBack(view, action, plan) ? undefined : action;
+}
+
+/** Notes why an action must wait, when it must. */
+export function isHeldBack(view: CardView, action: Action, plan: Pick<Plan, "notes" | "wakeAt">): boolean {
+  const createUntil = action.kind === "create-eni" ? view.createBlockedUntil : undefined;
+  const retryUntil = view.retryBlockedUntil(action);
+  const until = createUntil ?? retryUntil;
+  if (until === undefined) return false;
+  const rule = createUntil === undefined ? "retry-back-off" : "create-back-off";
+  plan.notes.push(view.reason(rule, [], { action: action.kind, until }));
+  plan.wakeAt.push(until);
+  return true;
+}
+
+function growthReason(view: CardView, why: Shortage, counts: Counts): Reason {
+  const values = {
+    slots: why.slots,
+    total: counts.total,
+    assigned: view.stats.assigned,
+    waiting: view.waiting,
+    cooling: view.stats.cooling,
+  };
+  switch (why.rule) {
+    case "warm-ip-target":
+      return view.reason(why.rule, ["WARM_IP_TARGET"], { ...values, target: view.targets.warmIp });
+    case "minimum-ip-target":
+      return view.reason(why.rule, ["MINIMUM_IP_TARGET"], { ...values, target: view.targets.minimumIp });
+    case "warm-eni-target":
+      return view.reason(why.rule, ["WARM_ENI_TARGET"], { ...values, target: view.targets.warmEni });
+    case "warm-prefix-target":
+      return view.reason(why.rule, ["WARM_PREFIX_TARGET"], { ...values, target: view.targets.warmPrefix });
+    default:
+      return view.reason(why.rule, [], values);
+  }
+}
+
+function enough(view: CardView): Reason {
+  const { total, assigned, cooling } = view.stats;
+  const onOrder = view.slotsOnOrder * view.addressesPerSlot;
+  return view.reason("enough", [], { total, assigned, cooling, onOrder, waiting: view.waiting });
+}
