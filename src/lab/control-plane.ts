@@ -2,6 +2,7 @@ import { formatIpv4 } from "../addr/ipv4.ts";
 import { EniverseError, messageOf } from "../base/error.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import type { Fabric } from "../cloud/fabric/spec.ts";
+import { controlPlanePlace } from "../cloud/model/eks-cluster.ts";
 import type { ApiServer } from "../cluster/apiserver/options.ts";
 import { findHolders, startNamespaceHolder } from "../linux/holder.ts";
 import { inNetns, Netns } from "../linux/netns.ts";
@@ -42,7 +43,7 @@ export class ControlPlane {
     const label = `${this.#paths.name}/control-plane`;
     const [found] = findHolders(label);
     const holder = found ?? (await startNamespaceHolder({ net: true }, { label, loopback: true }));
-    this.#fabric.addPlace(controlPlanePlace(this.#config.cluster.name), holder.netnsPath);
+    this.#fabric.addPlace(controlPlanePlace, holder.netnsPath);
     this.#netnsPath = holder.netnsPath;
   }
 
@@ -110,9 +111,4 @@ export class ControlPlane {
     if (subnet === undefined) throw new EniverseError("internal", { attempted: `find the subnet ${name}` });
     return subnet.subnetId;
   }
-}
-
-/** Key of the place in which the cross-account ENIs of a cluster appear. */
-export function controlPlanePlace(clusterName: string): string {
-  return `eks/${clusterName}`;
 }

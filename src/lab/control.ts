@@ -24,8 +24,10 @@ export interface LabStatus {
   readonly error?: string;
   readonly endpoints?: LabEndpoints;
   readonly machines: readonly LabMachine[];
-  /** Paths of network namespaces, for looking in from outside. */
+  /** Paths of network namespaces, for looking in from outside: "router", "internet". */
   readonly namespaces: Readonly<Record<string, string>>;
+  /** Address of the internet's echo service. */
+  readonly internetEcho?: string;
 }
 
 export interface LabEndpoints {

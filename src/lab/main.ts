@@ -2,6 +2,7 @@
 // writes its log to standard output. It ends on POST /down (taking the lab down) and on SIGTERM or SIGINT
 // (leaving the nodes, pods and packets as they are).
 import { writeFileSync } from "node:fs";
+import { formatIpv4 } from "../addr/ipv4.ts";
 import { messageOf } from "../base/error.ts";
 import { jsonLog } from "../base/log.ts";
 import { identityOf } from "../linux/process.ts";
@@ -35,7 +36,7 @@ const status = (): LabStatus => ({
   startedAt,
   steps: journal.steps,
   ...(failure === undefined ? {} : { error: failure }),
-  ...(lab === undefined ? {} : { endpoints: lab.endpoints }),
+  ...(lab === undefined ? {} : { endpoints: lab.endpoints, internetEcho: formatIpv4(lab.fabric.echo4) }),
   machines: lab?.machines() ?? [],
   namespaces: lab?.namespaces() ?? {},
 });

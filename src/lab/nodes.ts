@@ -1,7 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseCidr4 } from "../addr/cidr.ts";
 import { formatIpv4, parseIpv4 } from "../addr/ipv4.ts";
 import { EniverseError } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
@@ -107,7 +106,7 @@ export class Nodes {
     machine.primaryUp({
       device: "eth0",
       address: parseIpv4(address),
-      subnet: parseCidr4(subnet.cidrBlock),
+      subnet: subnet.cidr,
       mtu: eniMtu,
     });
     const group = this.#groupOf(instance);

@@ -1,7 +1,7 @@
 import { EniverseError } from "../base/error.ts";
-import { missingFeatures } from "../linux/features.ts";
+import { probeFeatures } from "../linux/features.ts";
 
-/** Throws `unsupported` or `permission_denied` naming everything that this machine lacks for a lab. */
+/** Throws `unsupported` naming everything that this machine lacks for a lab and how to get it. */
 export function checkMachine(): void {
   if (process.platform !== "linux") {
     throw new EniverseError("unsupported", {
@@ -10,11 +10,11 @@ export function checkMachine(): void {
       wanted: "Linux: a lab is made of its network namespaces",
     });
   }
-  const missing = missingFeatures();
+  const missing = probeFeatures().filter(({ answer }) => answer === "no");
   if (missing.length === 0) return;
-  throw new EniverseError("unsupported", {
+  throw new EniverseError(missing[0]?.name === "root" ? "permission_denied" : "unsupported", {
     attempted: "bring up a lab on this machine",
-    found: missing.map(({ name, problem }) => `${name}: ${problem}`).join("; "),
-    fix: missing.map(({ fix }) => fix).join(" "),
+    found: missing.map(({ name, found }) => `${name}: ${found ?? "missing"}`).join("; "),
+    fix: [...new Set(missing.map(({ fix }) => fix ?? ""))].join(". "),
   });
 }

@@ -1,0 +1,162 @@
+import type { EC2Client } from "@aws-sdk/client-ec2";
+import { tryParseIpv4 } from "../../addr/ipv4.ts";
+import { parseIpv6 } from "../../addr/ipv6.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { daemonSets, type Pod, pods } from "../../kube/resources.ts";
+import { type EchoListener, openEchoListener } from "../../linux/echo-listener.ts";
+import { Netns } from "../../linux/netns.ts";
+import { type ProbeResult, ping, probeTcp, probeUdp } from "../../linux/probe-socket.ts";
+import { formatAddress } from "../../linux/rtnetlink/family.ts";
+import type { IpAddress } from "../../linux/rtnetlink/values.ts";
+import type { LabMachine, LabStatus } from "../control.ts";
+import { podNetnsPaths } from "../pod-netns.ts";
+import { type Check, type CheckResult, judge, networkModelChecks, type Party } from "./checks.ts";
+import { readWayOut, sourceSeenOutside, type WayOut } from "./outside.ts";
+
+/** Longest wait for one answer. */
+const timeoutMs = 2000;
+/** Probes in flight at once. */
+const atOnce = 64;
+/** TCP and UDP port of the internet's echo service (RFC 862 has the number). */
+const internetEchoPort = 7;
+
+/**
+ * Checks the Kubernetes network model in a running lab with real packets: opens an echo listener in every pod and
+ * node, probes every pair in every protocol from inside the sender's own namespace, and closes the listeners again.
+ */
+export async function verifyLab(lab: LabStatus, kube: KubeClient, ec2: EC2Client): Promise<CheckResult[]> {
+  const parties = await partiesOf(lab, kube, ec2);
+  const namespaces = new Map(parties.map((party) => [party, Netns.open(party.netns)]));
+  const listeners = new Map<Party, EchoListener>();
+  try {
+    for (const [party, ns] of namespaces) {
+      if (party.kind !== "internet")
+        listeners.set(party, await openEchoListener(ns, { address: anyAddress(party) }));
+    }
+    return await inParallel(networkModelChecks(parties), atOnce, async (check) => {
+      const ns = namespaces.get(check.from);
+      if (ns === undefined) return judge(check, { error: "the sender has no namespace" });
+      return judge(check, answerOf(check, await probe(ns, check, listeners.get(check.to))));
+    });
+  } finally {
+    for (const listener of listeners.values()) listener.close();
+    for (const ns of namespaces.values()) ns.close();
+  }
+}
+
+function parseAddress(text: string): IpAddress {
+  return tryParseIpv4(text) ?? parseIpv6(text);
+}
+
+function anyAddress(party: Party): IpAddress {
+  return parseAddress(party.address.includes(":") ? "::" : "0.0.0.0");
+}
+
+function probe(ns: Netns, check: Check, listener: EchoListener | undefined): Promise<ProbeResult> {
+  const to = parseAddress(check.to.address);
+  switch (check.protocol) {
+    case "icmp":
+      return ping(ns, { to, timeoutMs });
+    case "tcp":
+      return probeTcp(ns, { to, port: listener?.tcpPort ?? internetEchoPort, timeoutMs });
+    case "udp":
+      return probeUdp(ns, { to, port: listener?.udpPort ?? internetEchoPort, timeoutMs });
+  }
+}
+
+/** An echo answers with the source that it saw, "10.0.1.17 40312"; a ping tells none. */
+function answerOf(check: Check, result: ProbeResult): Parameters<typeof judge>[1] {
+  if (!result.ok) return { error: result.reason };
+  const { rttMs } = result;
+  const source = result.answer.trim().split(" ")[0];
+  if (check.protocol === "icmp" || source === undefined) return { rttMs };
+  return { rttMs, seenSource: formatAddress(parseAddress(source)) };
+}
+
+async function partiesOf(lab: LabStatus, kube: KubeClient, ec2: EC2Client): Promise<Party[]> {
+  const [{ items }, wayOut, externalSnat] = await Promise.all([
+    kube.list(pods),
+    readWayOut(ec2),
+    usesExternalSnat(kube),
+  ]);
+  const running = items.filter(
+    (pod) => pod.status?.phase === "Running" && pod.metadata.deletionTimestamp === undefined,
+  );
+  const ofPods = await Promise.all(
+    lab.machines.map((machine) => podParties(machine, running, wayOut, externalSnat)),
+  );
+  const internet = lab.namespaces.internet;
+  const echo = lab.internetEcho;
+  return [
+    ...ofPods.flat(),
+    ...lab.machines.map((machine) => nodeParty(machine)),
+    ...(internet === undefined || echo === undefined
+      ? []
+      : [{ kind: "internet" as const, name: "internet", address: echo, node: "", netns: internet }]),
+  ];
+}
+
+function nodeParty(machine: LabMachine): Party {
+  const name = machine.nodeName.split(".")[0] ?? machine.nodeName;
+  return {
+    kind: "node",
+    name,
+    address: machine.address,
+    node: machine.nodeName,
+    netns: `/proc/${machine.initPid}/ns/net`,
+  };
+}
+
+async function podParties(
+  machine: LabMachine,
+  running: readonly Pod[],
+  wayOut: WayOut,
+  externalSnat: boolean,
+): Promise<Party[]> {
+  const netns = await podNetnsPaths(machine);
+  return running
+    .filter((pod) => pod.spec?.nodeName === machine.nodeName && !pod.spec.hostNetwork)
+    .flatMap((pod) => {
+      const address = pod.status?.podIP;
+      const path = netns.get(pod.metadata.uid ?? "");
+      if (address === undefined || path === undefined) return [];
+      // By default the node translates to its primary address on the way out; the VPC's gateway comes after.
+      const outside = sourceSeenOutside(wayOut, externalSnat ? address : machine.address);
+      return [
+        {
+          kind: "pod" as const,
+          name: `${pod.metadata.namespace}/${pod.metadata.name}`,
+          address,
+          node: machine.nodeName,
+          netns: path,
+          ...(outside === undefined ? {} : { seenOutsideAs: outside }),
+        },
+      ];
+    });
+}
+
+async function usesExternalSnat(kube: KubeClient): Promise<boolean> {
+  const awsNode = await kube.get(daemonSets, "aws-node", "kube-system");
+  const containers = awsNode.spec.template.spec?.containers ?? [];
+  const variable = containers
+    .flatMap(({ env = [] }) => env)
+    .find(({ name }) => name === "AWS_VPC_K8S_CNI_EXTERNALSNAT");
+  return /^(1|t|true)$/i.test(variable?.value ?? "");
+}
+
+/** Maps with at most `limit` under way at once, in order. */
+async function inParallel<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = new Array(items.length);
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < items.length; index = next++) {
+      results[index] = await work(items[index] as T);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return results;
+}
