@@ -84,9 +84,12 @@ export class Netns implements Disposable {
  * Runs `work` with the JavaScript thread in `ns` and goes back, whatever happens. The switch ends when `work`
  * returns: what it does after an `await` happens in the old namespace again. A promise may be returned all the
  * same, because sockets and children belong to the namespace in which they were made: make them before the first
- * `await`. Threads that the runtime starts during `work` stay in `ns` for good, so don't do asynchronous file
- * work or `fetch` in it. Calls may be nested. Ends the process when it cannot go back: nothing may ever be
- * changed in the wrong namespace.
+ * `await`. Calls may be nested. Ends the process when it cannot go back: nothing may ever be changed in the wrong
+ * namespace.
+ *
+ * Keep `work` to the one call that makes the socket or child. A thread that the runtime starts meanwhile (file
+ * work, `fetch`; seldom, a helper of the garbage collector or compiler) is in `ns` until it ends, and keeps `ns`
+ * alive that long; so whoever takes a namespace down deletes its devices, and does not wait for it to vanish.
  */
 export function inNetns<T>(ns: Netns, work: () => T): T {
   const previous = check(raw.open(ownPath, O_RDONLY | O_CLOEXEC), "open the thread's own network namespace");
