@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { accessSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { runProgram } from "../../linux/program.ts";
+import { nodeVersion } from "../version.ts";
+
+/** A program that can be installed: bytes of an executable. */
+export interface Executable {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
+/** Where compiled relays are kept between runs. */
+export const relayCache: string = here("../../../node_modules/.cache/eniverse");
+
+/** Tried in this order; without a static C library the second still works on this machine. */
+const flagSets: readonly (readonly string[])[] = [["-O2", "-static", "-s"], ["-O2"]];
+
+/**
+ * The relay in C, compiled once for each version of its source and kept in `cache` (or the system's folder for
+ * temporary files when that cannot be written). Undefined when no C compiler makes one.
+ */
+export function compiledRelay(cache: string = relayCache): Uint8Array | undefined {
+  const source = readFileSync(here("./relay.c"));
+  const hash = createHash("sha256").update(source).update(nodeVersion).update(process.arch).digest("hex");
+  const folder = writableFolder(cache);
+  const file = join(folder, `aws-cni-${hash.slice(0, 16)}`);
+  const kept = readIfThere(file);
+  if (kept !== undefined) return kept;
+  const compiling = `${file}.${process.pid}`;
+  for (const flags of flagSets) {
+    if (!compile(flags, compiling)) continue;
+    renameSync(compiling, file);
+    return readFileSync(file);
+  }
+  return undefined;
+}
+
+function compile(flags: readonly string[], into: string): boolean {
+  try {
+    const argv = ["cc", ...flags, `-DVERSION="${nodeVersion}"`, "-o", into, here("./relay.c")] as const;
+    return runProgram({ attempted: "compile the relay", argv, debianPackage: "gcc" }).status === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** The relay: compiled where there is a compiler, otherwise the one in TypeScript. */
+export function relayExecutable(cache: string = relayCache): Executable {
+  const compiled = compiledRelay(cache);
+  return compiled === undefined ? scriptRelay() : { name: "aws-cni", content: compiled };
+}
+
+/** The relay in TypeScript. */
+export function scriptRelay(): Executable {
+  return scriptExecutable("aws-cni", "./relay.ts");
+}
+
+/** The whole plugin, for when ipamd is away. */
+export function offlineExecutable(): Executable {
+  return scriptExecutable("aws-cni.offline", "./offline.ts");
+}
+
+/** The egress plugin. */
+export function egressExecutable(): Executable {
+  return scriptExecutable("egress-cni", "../egress/main.ts");
+}
+
+/**
+ * A shell script that runs a TypeScript program of this checkout with the runtime that runs now; the program gets
+ * the script's own path as its first argument.
+ */
+function scriptExecutable(name: string, program: string): Executable {
+  const lines = ["#!/bin/sh", `exec ${quoted(process.execPath)} ${quoted(here(program))} "$0" "$@"`, ""];
+  return { name, content: new TextEncoder().encode(lines.join("\n")) };
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Puts a file in place in one step, so that a runtime never starts half of it. */
+export function installFile(folder: string, name: string, content: Uint8Array, mode: number): void {
+  const target = join(folder, name);
+  writeFileSync(`${target}.tmp`, content, { mode });
+  renameSync(`${target}.tmp`, target);
+}
+
+function writableFolder(wanted: string): string {
+  try {
+    mkdirSync(wanted, { recursive: true });
+    accessSync(wanted, 2);
+    return wanted;
+  } catch {
+    return tmpdir();
+  }
+}
+
+function readIfThere(file: string): Uint8Array | undefined {
+  try {
+    return readFileSync(file);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,48 @@
+import { appendFileSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { jsonLog, type Log, type LogLevel, noLog } from "../../base/log.ts";
+import { isObject } from "../../cni/json.ts";
+
+const levels: Readonly<Record<string, LogLevel>> = {
+  debug: "debug",
+  info: "info",
+  warn: "warn",
+  error: "error",
+  fatal: "error",
+};
+
+/**
+ * The log that a plugin's configuration asks for (`pluginLogFile`, `pluginLogLevel`): a file, or standard error
+ * when none is named. A configuration that cannot be read is the plugin's own business, and so is a file that
+ * cannot be written: logging never fails a call.
+ */
+export function pluginLog(stdin: Uint8Array, caller: string): Log {
+  const config = readConfig(stdin);
+  const level = levels[config.level.toLowerCase()] ?? "debug";
+  if (config.file === "stdout") return noLog;
+  return jsonLog(writerOf(config.file), { caller, level });
+}
+
+/** Appends lines to a file; "" and "stderr" stand for standard error. */
+export function writerOf(file: string): (line: string) => void {
+  if (file === "" || file === "stderr") return (line) => process.stderr.write(line);
+  let folderMade = false;
+  return (line) => {
+    try {
+      if (!folderMade) mkdirSync(dirname(file), { recursive: true });
+      folderMade = true;
+      appendFileSync(file, line, { mode: 0o644 });
+    } catch {}
+  };
+}
+
+function readConfig(stdin: Uint8Array): { file: string; level: string } {
+  try {
+    const config: unknown = JSON.parse(new TextDecoder().decode(stdin));
+    if (!isObject(config)) return { file: "", level: "" };
+    const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+    return { file: textOf(config.pluginLogFile), level: textOf(config.pluginLogLevel) };
+  } catch {
+    return { file: "", level: "" };
+  }
+}
