@@ -1,7 +1,7 @@
 import type { Netns } from "../../linux/netns.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
 import { writeSysctl } from "../../linux/sysctl.ts";
-import { allowBigSegments } from "./big-segments.ts";
+import { allowBigSegments } from "./link-attributes.ts";
 import type { LinkEnd } from "./names.ts";
 
 /** Writes kernel settings of one namespace. */

@@ -2,8 +2,8 @@ import { ipv4 } from "../../addr/ipv4.ts";
 import type { Netns } from "../../linux/netns.ts";
 import { runNft } from "../../linux/nft.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
-import { allowBigSegments } from "./big-segments.ts";
 import { setKernel } from "./link.ts";
+import { allowBigSegments } from "./link-attributes.ts";
 import { natRules } from "./ruleset.ts";
 import type { NatState } from "./wanted.ts";
 

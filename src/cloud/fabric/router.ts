@@ -1,15 +1,14 @@
 import { EniverseError } from "../../base/error.ts";
 import { Netns } from "../../linux/netns.ts";
 import * as address from "../../linux/rtnetlink/address.ts";
-import { deleteLinkByNameRequest } from "../../linux/rtnetlink/link.ts";
 import { replaceNeighbourRequest } from "../../linux/rtnetlink/neighbour.ts";
 import * as route from "../../linux/rtnetlink/route.ts";
 import { Rtnetlink, type RtRequest } from "../../linux/rtnetlink/rtnetlink.ts";
 import { addRuleRequest, deleteRuleRequest } from "../../linux/rtnetlink/rule.ts";
 import type { RouteSpec } from "../../linux/rtnetlink/values.ts";
-import { allowBigSegments } from "./big-segments.ts";
 import type { PortBlock, RouterChanges } from "./diff.ts";
 import { connectEnds, setKernel, startIpv6 } from "./link.ts";
+import { allowBigSegments, deleteLinks } from "./link-attributes.ts";
 import { type LinkEnd, linkLocalOf, links, routerLinkLocal, routerMac, vpcMtu } from "./names.ts";
 import { portAlias } from "./observe.ts";
 import {
@@ -70,8 +69,10 @@ export class Router {
    */
   carryOut(changes: RouterChanges, ports: RouterState["ports"], netnsPath: (place: string) => string): void {
     const { rtnetlink } = this;
-    rtnetlink.batch(
-      changes.removePorts.map(({ device }) => deleteLinkByNameRequest(device, { tolerate: "absent" })),
+    const doomed = changes.removePorts.map(({ device }) => this.#indexes.get(device));
+    deleteLinks(
+      rtnetlink,
+      doomed.filter((index) => index !== undefined),
     );
     for (const { device } of changes.removePorts) this.#indexes.delete(device);
     const own = (ip: IpAddress): Parameters<typeof address.addAddressRequest>[0] => ({

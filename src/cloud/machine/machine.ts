@@ -1,13 +1,26 @@
 /**
  * What an EC2 instance is on this machine: a process tree with its own pid, mount, network, UTS and IPC
- * namespaces, held by a small init process. Its root is an overlay over the machine's, so what is written below
- * /opt, /etc, /var or /run is the node's own; end the init process and everything of the node is gone.
+ * namespaces, held by a small init process. Its root is an overlay over the machine's (`root.ts`), so what is
+ * written below /opt, /etc, /var or /run is the node's own; end the init process and everything of the node is
+ * gone. Machines outlive the lab process and are found again by their label.
  */
 import type { ChildProcess, StdioOptions } from "node:child_process";
-import type { Cidr4 } from "../../addr/cidr.ts";
-import type { Ipv4 } from "../../addr/ipv4.ts";
-import type { Ipv6 } from "../../addr/ipv6.ts";
 import { EniverseError } from "../../base/error.ts";
+import {
+  endHolder,
+  findHolders,
+  type HeldNamespaces,
+  type Holder,
+  spawnIn,
+  startNamespaceHolder,
+} from "../../linux/holder.ts";
+import { Netns } from "../../linux/netns.ts";
+import { isAlive } from "../../linux/process.ts";
+import { writeSysctl } from "../../linux/sysctl.ts";
+import { bringPrimaryUp, type PrimaryInterface } from "./primary-interface.ts";
+import { rootSetup } from "./root.ts";
+
+export type { PrimaryInterface } from "./primary-interface.ts";
 
 export interface MachineOptions {
   readonly lab: string;
@@ -18,25 +31,21 @@ export interface MachineOptions {
   readonly sharedFolders?: readonly string[];
   /** Name server of /etc/resolv.conf; the VPC's 169.254.169.253 when absent. */
   readonly nameserver?: string;
+  /**
+   * Folder for the machine's writable layer, on a file system that can be the upper layer of an overlay (tmpfs,
+   * ext4, xfs; not an overlay itself). With it what is written outlives a reboot as on a disk; without it the
+   * layer is in memory and every start begins with a new one.
+   */
+  readonly disk?: string;
 }
 
 export interface MachineSpawnOptions {
-  /** The whole environment; PATH and HOME have defaults. */
+  /** The whole environment but for PATH, HOME, USER, LANG and TERM, which have defaults. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** True: goes on when the lab process ends. */
   readonly detached?: boolean;
   readonly stdio?: StdioOptions;
-}
-
-/** What DHCP tells an instance about its primary interface. */
-export interface PrimaryInterface {
-  /** "eth0". */
-  readonly device: string;
-  readonly address: Ipv4;
-  readonly subnet: Cidr4;
-  readonly mtu: number;
-  readonly ipv6Address?: Ipv6;
 }
 
 export interface Machine {
@@ -49,27 +58,134 @@ export interface Machine {
   readonly rootPath: string;
   alive(): boolean;
   /** Starts a program inside: in all namespaces of the machine, with its root and hostname. */
-  spawn(argv: readonly string[], options?: MachineSpawnOptions): ChildProcess;
+  spawn(argv: readonly [string, ...string[]], options?: MachineSpawnOptions): ChildProcess;
   /**
    * What DHCP does on EC2 for the primary interface, once the device is there: address, MTU, routes through the
    * subnet's gateway. May be called again.
    */
   primaryUp(primary: PrimaryInterface): void;
-  /** Ends every process of the machine; nothing is left. May be called again. */
+  /** Ends every process of the machine; nothing but its disk is left. May be called again. */
   stop(): Promise<void>;
 }
 
-/** Starts an empty machine. Throws `already_exists` when the instance has one. */
+const namespaces: HeldNamespaces = { net: true, mount: true, pid: true, uts: true, ipc: true };
+
+/** "LAB/machine/": what the labels of a lab's machines start with. */
+const labelPrefix = (lab: string): string => `${lab}/machine/`;
+
+/**
+ * Starts an empty machine: nothing runs in it but its init. Throws `already_exists` when the instance has one and
+ * `unsupported` when the kernel cannot make its root.
+ */
 export async function startMachine(options: MachineOptions): Promise<Machine> {
-  throw new EniverseError("unsupported", { attempted: `start the machine ${options.instanceId}` });
+  const label = labelPrefix(options.lab) + options.instanceId;
+  const attempted = `start the machine ${options.instanceId}`;
+  if (adoptMachine(options.lab, options.instanceId) !== undefined) {
+    throw new EniverseError("already_exists", { attempted, found: "a machine of this instance is running" });
+  }
+  const root = rootSetup({
+    instanceId: options.instanceId,
+    hostname: options.hostname,
+    nameserver: options.nameserver ?? "169.254.169.253",
+    sharedFolders: options.sharedFolders ?? [],
+    ...(options.disk === undefined ? {} : { disk: options.disk }),
+  });
+  let holder: Holder;
+  try {
+    holder = await startNamespaceHolder(namespaces, {
+      label,
+      hostname: options.hostname,
+      loopback: true,
+      ...root,
+    });
+  } catch (error) {
+    if (!(error instanceof EniverseError)) throw error;
+    throw new EniverseError("unsupported", {
+      attempted,
+      found: error.parts.found ?? error.message,
+      wanted: "a Linux kernel with overlayfs and namespaces, and root",
+      cause: error,
+    });
+  }
+  const machine = new HeldMachine(options.instanceId, holder);
+  machine.prepareNetwork();
+  return machine;
 }
 
-/** The running machine of an instance after a restart of the lab process; undefined when there is none. */
-export function adoptMachine(_lab: string, _instanceId: string): Machine | undefined {
-  return undefined;
+/** The running machine of an instance, whoever started it; undefined when there is none. */
+export function adoptMachine(lab: string, instanceId: string): Machine | undefined {
+  return machinesOf(lab).find((machine) => machine.instanceId === instanceId);
 }
 
-/** The running machines of a lab. */
-export function machinesOf(_lab: string): Machine[] {
-  return [];
+/** The running machines of a lab, whoever started them. */
+export function machinesOf(lab: string): Machine[] {
+  const prefix = labelPrefix(lab);
+  return findHolders(prefix).map((holder) => new HeldMachine(holder.label.slice(prefix.length), holder));
 }
+
+/** Ends a machine and starts it again, as a reboot does: processes and /run are new, the disk stays. */
+export async function rebootMachine(machine: Machine, options: MachineOptions): Promise<Machine> {
+  await machine.stop();
+  return startMachine(options);
+}
+
+class HeldMachine implements Machine {
+  readonly instanceId: string;
+  readonly #holder: Holder;
+
+  constructor(instanceId: string, holder: Holder) {
+    this.instanceId = instanceId;
+    this.#holder = holder;
+  }
+
+  get pid(): number {
+    return this.#holder.identity.pid;
+  }
+
+  get netnsPath(): string {
+    return this.#holder.netnsPath;
+  }
+
+  get rootPath(): string {
+    return `/proc/${this.pid}/root`;
+  }
+
+  alive(): boolean {
+    return isAlive(this.#holder.identity);
+  }
+
+  spawn(argv: readonly [string, ...string[]], options: MachineSpawnOptions = {}): ChildProcess {
+    const { env, ...others } = options;
+    return spawnIn(this.#holder, argv, {
+      ...others,
+      env: { ...defaultEnvironment, ...env },
+      cwd: options.cwd ?? "/",
+    });
+  }
+
+  /** The settings of EKS nodes that a new namespace would otherwise take from the host. */
+  prepareNetwork(): void {
+    using netns = Netns.open(this.netnsPath);
+    writeSysctl("net.ipv4.ip_forward", 1, netns);
+    writeSysctl("net.ipv4.conf.all.rp_filter", 0, netns);
+    // Amazon Linux 2023's default.
+    writeSysctl("net.ipv4.conf.default.rp_filter", 2, netns);
+  }
+
+  primaryUp(primary: PrimaryInterface): void {
+    using netns = Netns.open(this.netnsPath);
+    bringPrimaryUp(netns, primary);
+  }
+
+  stop(): Promise<void> {
+    return endHolder(this.#holder);
+  }
+}
+
+const defaultEnvironment: Readonly<Record<string, string>> = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  HOME: "/root",
+  USER: "root",
+  LANG: "C.UTF-8",
+  TERM: "xterm-256color",
+};
