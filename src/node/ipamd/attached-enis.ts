@@ -13,12 +13,15 @@ export interface NodeEni extends AttachedEni {
   /** IPv4 block of its subnet; undefined on an ENI without IPv4. */
   readonly subnetIpv4Cidr: string | undefined;
   readonly subnetIpv6Cidr: string | undefined;
+  /** The first of its single IPv6 addresses. */
+  readonly primaryIpv6: string | undefined;
   /** Absent where only IMDS was asked. */
   readonly ec2?: {
     readonly tags: readonly Tag[];
     readonly attachmentId: string | undefined;
     readonly deleteOnTermination: boolean;
     readonly connectionTracking: ConnectionTracking | undefined;
+    readonly groups: readonly string[];
   };
 }
 
@@ -100,6 +103,7 @@ function nodeEni(imds: ImdsEni, ec2: Eni | undefined): NodeEni {
     interfaceType: ec2?.interfaceType ?? "interface",
     subnetIpv4Cidr: imds.subnetIpv4Cidr,
     subnetIpv6Cidr: imds.subnetIpv6Cidrs[0],
+    primaryIpv6: imds.ipv6Addresses[0],
     ...(ec2 === undefined
       ? {}
       : {
@@ -109,6 +113,7 @@ function nodeEni(imds: ImdsEni, ec2: Eni | undefined): NodeEni {
             attachmentId: ec2.attachment?.attachmentId,
             deleteOnTermination: ec2.attachment?.deleteOnTermination ?? false,
             connectionTracking: ec2.connectionTracking,
+            groups: ec2.groups,
           },
         }),
   };

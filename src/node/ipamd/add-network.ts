@@ -1,0 +1,89 @@
+import { formatCidr } from "../../addr/cidr.ts";
+import { messageOf } from "../../base/error.ts";
+import type { Assignment } from "../../ipam/types.ts";
+import type { AddNetworkReply, AddNetworkRequest, IpAllocationMetadata } from "../rpc/messages.ts";
+import type { AddressDesk } from "./address-desk.ts";
+import type { Context } from "./context.ts";
+import { annotatePod } from "./pod-annotation.ts";
+import { branchReply } from "./pod-eni.ts";
+import { RpcError } from "./rpc-error.ts";
+
+/** Only a plugin of the same build is spoken to; the text is the official one. */
+export function checkVersion(client: string, server: string): void {
+  if (client === server) return;
+  throw new RpcError("FailedPrecondition", `wrong client version "${client}" (!= "${server}")`);
+}
+
+/** Gives a pod its addresses. A refusal is a reply without success; only a wrong version is an RPC error. */
+export async function addNetwork(
+  ctx: Context,
+  desk: AddressDesk,
+  request: AddNetworkRequest,
+): Promise<AddNetworkReply> {
+  ctx.metrics.addRequest();
+  checkVersion(request.ClientVersion, ctx.env.vpcCniVersion);
+  if (ctx.settings.podEni) {
+    const branch = await branchReply(ctx, request);
+    if (branch !== undefined) return branch;
+  }
+  const { ContainerID: containerId, IfName: ifName, NetworkName: networkName } = request;
+  const wantsMore = request.RequiresMultiNICAttachment;
+  if (containerId === "" || ifName === "" || networkName === "" || (wantsMore && !ctx.settings.multiNic)) {
+    ctx.log("error", "AddNetwork refused", { request });
+    return refusedReply(ctx);
+  }
+  try {
+    const interfaces = wantsMore ? ctx.cardCount() : 1;
+    const given = await desk.assign(
+      { networkName, containerId, ifName },
+      { namespace: request.K8S_POD_NAMESPACE, name: request.K8S_POD_NAME, interfaces },
+      { everyCard: wantsMore },
+    );
+    await annotate(ctx, request, given);
+    return { ...refusedReply(ctx), Success: true, IPAllocationMetadata: given.map(allocation) };
+  } catch (thrown) {
+    const pod = `${request.K8S_POD_NAMESPACE}/${request.K8S_POD_NAME}`;
+    ctx.log("error", "no address for pod", { pod, containerId, error: messageOf(thrown) });
+    ctx.events()?.noAddresses(`${pod}: ${messageOf(thrown)}`);
+    return refusedReply(ctx);
+  }
+}
+
+async function annotate(
+  ctx: Context,
+  request: AddNetworkRequest,
+  given: readonly Assignment[],
+): Promise<void> {
+  const kube = ctx.kube();
+  const [first] = given;
+  if (!ctx.env.annotatePodIp || kube === undefined || first === undefined) return;
+  const pod = { namespace: request.K8S_POD_NAMESPACE, name: request.K8S_POD_NAME };
+  await annotatePod(kube, pod, first.address, ctx.clock);
+}
+
+export function allocation(assignment: Assignment): IpAllocationMetadata {
+  return {
+    IPv4Addr: assignment.family === 4 ? assignment.address : "",
+    IPv6Addr: assignment.family === 6 ? assignment.address : "",
+    DeviceNumber: assignment.deviceNumber,
+    RouteTableId: assignment.routeTable,
+  };
+}
+
+/** What every reply says of the node, and no success. */
+export function refusedReply(ctx: Context): AddNetworkReply {
+  const ipv6 = ctx.settings.mode === "ipv6";
+  const excluded = ctx.env.externalSnat ? [] : ctx.env.excludeSnatCidrs.map(formatCidr);
+  return {
+    Success: false,
+    IPAllocationMetadata: [],
+    UseExternalSNAT: ctx.env.externalSnat,
+    VPCv4CIDRs: ipv6 ? [] : [...ctx.known.vpcCidrs, ...excluded],
+    PodVlanId: 0,
+    PodENIMAC: "",
+    PodENISubnetGW: "",
+    ParentIfIndex: 0,
+    VPCv6CIDRs: ipv6 ? ctx.known.vpcCidrs : [],
+    NetworkPolicyMode: ctx.env.networkPolicyMode ?? "",
+  };
+}
