@@ -1,6 +1,6 @@
 import type { CardView } from "./card-view.ts";
 import { type Counts, type Shortage, shortage } from "./targets.ts";
-import type { Action, EniView, NodeState, PlannedAction, Reason } from "./types.ts";
+import type { Action, AssignAction, EniView, NodeState, PlannedAction, Reason } from "./types.ts";
 
 /** What one part of the planning adds to a decision. */
 export interface Plan {
@@ -50,36 +50,43 @@ function fillPlaces(view: CardView, node: NodeState, plan: Plan): number {
     }
     return shortage(counts, view.targets, view.settings);
   };
-  const add = (action: Action & { readonly count: number }, why: Shortage): void => {
-    plan.actions.push({ action, reason: growthReason(view, why, view.counts(planned)) });
-    planned += action.count;
+  let missing = next();
+  // Plans what is missing, up to the slots of one place; what is planned may itself bring to light what is missing.
+  const fill = (slots: number): number => {
+    let count = 0;
+    while (missing !== undefined && count < slots) {
+      const more = Math.min(missing.slots, slots - count);
+      count += more;
+      planned += more;
+      missing = next();
+    }
+    return count;
   };
 
-  let missing = next();
   for (const eni of view.enis) {
-    if (missing === undefined) break;
-    const action = growthOf(view, eni, missing.slots, plan);
+    const why = missing;
+    if (why === undefined) break;
+    const action = growthOf(view, eni, plan);
     if (action === undefined) continue;
-    add(action, missing);
-    missing = next();
+    const reason = growthReason(view, why, view.counts(planned));
+    plan.actions.push({ action: { ...action, count: fill(view.slotsFreeOn(eni)) }, reason });
   }
   for (let room = view.roomForEnis; missing !== undefined; room--) {
     if (room <= 0) {
-      plan.notes.push(
-        view.reason("max-eni", ["MAX_ENI"], { enis: view.enis.length, allowed: view.enisAllowed }),
-      );
+      const values = { enis: view.enis.length, allowed: view.enisAllowed };
+      plan.notes.push(view.reason("max-eni", ["MAX_ENI"], values));
       break;
     }
     const action: Action = {
       kind: "create-eni",
       card: view.card,
       what: view.settings.mode === "prefix" ? "ipv4-prefixes" : "addresses",
-      count: Math.min(missing.slots, view.settings.slotsPerEni),
+      count: 0,
       avoidSubnets: view.blockedSubnets,
     };
-    if (isHeldBack(view, action, plan) || action.count === 0) break;
-    add(action, missing);
-    missing = next();
+    if (isHeldBack(view, action, plan) || view.settings.slotsPerEni === 0) break;
+    const reason = growthReason(view, missing, view.counts(planned));
+    plan.actions.push({ action: { ...action, count: fill(view.settings.slotsPerEni) }, reason });
   }
   return Math.max(view.counts(planned).urgent, 0);
 }
@@ -104,32 +111,19 @@ export function refusalToChangeEnis(view: CardView, node: NodeState): Reason | u
   return undefined;
 }
 
-function growthOf(
-  view: CardView,
-  eni: EniView,
-  slots: number,
-  plan: Plan,
-): (Action & { readonly count: number }) | undefined {
-  if (!view.mayGrow(eni)) return undefined;
-  const count = Math.min(view.slotsFreeOn(eni), slots);
-  if (count === 0) return undefined;
+/** The growth of an ENI that may be grown, its count still open. */
+function growthOf(view: CardView, eni: EniView, plan: Plan): AssignAction | undefined {
+  if (!view.mayGrow(eni) || view.slotsFreeOn(eni) === 0) return undefined;
   const blockedUntil = view.subnetBlockedUntil(eni.subnetId);
   if (blockedUntil !== undefined) {
-    plan.notes.push(
-      view.reason("insufficient-back-off", [], { eni: eni.id, subnet: eni.subnetId, until: blockedUntil }),
-    );
+    const values = { eni: eni.id, subnet: eni.subnetId, until: blockedUntil };
+    plan.notes.push(view.reason("insufficient-back-off", [], values));
     plan.wakeAt.push(blockedUntil);
     return undefined;
   }
   const what = view.settings.mode === "prefix" ? "ipv4-prefixes" : "addresses";
-  const action: Action = {
-    kind: "assign",
-    card: view.card,
-    eniId: eni.id,
-    subnetId: eni.subnetId,
-    what,
-    count,
-  };
+  const { id: eniId, subnetId } = eni;
+  const action: AssignAction = { kind: "assign", card: view.card, eniId, subnetId, what, count: 0 };
   return isHeldBack(view, action, plan) ? undefined : action;
 }
 

@@ -23,6 +23,9 @@ export function planRelease(view: CardView, node: NodeState, isShort: boolean, n
   const { kept, freed } = freeEnis(view, node, isSettled, plan, now);
   for (const eni of view.enis) if (!freed.has(eni)) releaseUseless(view, eni, plan, now);
   if (isSettled) releaseSurplus(view, node, kept, plan, now);
+  // What has cooled may be given back, and so may what it makes superfluous.
+  const nextReadyAt = view.state.pool.nextReadyAt(now);
+  if (nextReadyAt !== undefined) plan.wakeAt.push(nextReadyAt);
   return plan;
 }
 
@@ -184,7 +187,7 @@ function releaseSurplus(
   }
 }
 
-/** Unused blocks, from the ENIs with the fewest pods first and the primary last, so that ENIs become free. */
+/** Unused blocks, from the ENIs with the fewest pods and blocks first and the primary last: so ENIs become free. */
 function chooseVictims(
   view: CardView,
   kept: readonly EniView[],
@@ -192,7 +195,9 @@ function chooseVictims(
 ): { readonly eni: EniView; readonly block: CidrView }[] {
   const emptiestFirst = kept
     .toReversed()
-    .sort((a, b) => Number(a.primary) - Number(b.primary) || a.assigned - b.assigned);
+    .sort(
+      (a, b) => Number(a.primary) - Number(b.primary) || a.assigned - b.assigned || a.cidrCount - b.cidrCount,
+    );
   return emptiestFirst
     .flatMap((eni) =>
       eni
