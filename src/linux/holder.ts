@@ -1,4 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { EniverseError } from "../base/error.ts";
 import { foreignSystemError } from "./errno.ts";
@@ -112,7 +113,11 @@ export async function startNamespaceHolder(
   const pid = await firstLine(child, attempted);
   const identity = identityOf(pid);
   // With a process namespace `unshare` stays as the parent that waits; the holder must not depend on it.
-  if (namespaces.pid) child.kill("SIGKILL");
+  if (namespaces.pid) {
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+  }
   child.unref();
   if (identity === undefined)
     throw new EniverseError("internal", { attempted, found: `process ${pid} is gone again` });
