@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { parseCidr, parseCidr4, parseCidr6 } from "../../addr/cidr.ts";
+import { parseCidr } from "../../addr/cidr.ts";
 import { parseIpv4 } from "../../addr/ipv4.ts";
 import { parseIpv6 } from "../../addr/ipv6.ts";
 import { parseMac } from "../../addr/mac.ts";
@@ -10,7 +10,18 @@ import { ping, probeTcp, probeUdp } from "../../linux/probe-socket.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
 import { createFabric, destroyFabric, type LiveFabric } from "./fabric.ts";
 import { portDevice, routerLinkLocal } from "./names.ts";
-import type { FabricEni, FabricSpec } from "./spec.ts";
+import type { FabricEni } from "./spec.ts";
+import {
+  eniA,
+  eniB,
+  eniC,
+  eniD,
+  everywhere,
+  everywhere6,
+  privateSubnet,
+  publicSubnet,
+  spec,
+} from "./test-spec.ts";
 import { gatewayOf, type IpAddress } from "./wanted.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -19,98 +30,19 @@ const labName = `fabric-test-${process.pid}`;
 const patienceMs = 3000;
 const silenceMs = 250;
 
-const publicSubnet = parseCidr4("10.0.0.0/24");
-const privateSubnet = parseCidr4("10.0.1.0/24");
-const subnet6 = parseCidr6("2001:db8:1:1::/64");
-const everywhere = parseCidr("0.0.0.0/0");
-const everywhere6 = parseCidr("::/0");
 const ip = parseIpv4;
 /** An address of B's /80. */
 const podOfB6 = parseIpv6("2001:db8:1:1:b::70");
-
-/** A stands in the public subnet with a public address, D without; B and C in the private one. */
-const eniA: FabricEni = {
-  eniId: "eni-0aaaaaaaaaaaaaaaa",
-  subnetId: "subnet-public",
-  mac: parseMac("02:00:00:00:00:0a"),
-  addresses: [ip("10.0.0.10"), ip("10.0.0.20")],
-  prefixes: [parseCidr4("10.0.0.64/28")],
-  ipv6Addresses: [],
-  ipv6Prefixes: [],
-  publicIpv4: ip("203.0.113.10"),
-  sourceDestCheck: true,
-  place: { place: "a", device: "eth0" },
-};
-const eniB: FabricEni = {
-  ...eniA,
-  eniId: "eni-0bbbbbbbbbbbbbbbb",
-  subnetId: "subnet-private",
-  mac: parseMac("02:00:00:00:00:0b"),
-  addresses: [ip("10.0.1.10"), ip("10.0.1.20")],
-  prefixes: [parseCidr4("10.0.1.64/28")],
-  ipv6Addresses: [parseIpv6("2001:db8:1:1::b")],
-  ipv6Prefixes: [parseCidr6("2001:db8:1:1:b::/80")],
-  place: { place: "b", device: "eth0" },
-};
-const eniC: FabricEni = {
-  ...eniB,
-  eniId: "eni-0cccccccccccccccc",
-  mac: parseMac("02:00:00:00:00:0c"),
-  addresses: [ip("10.0.1.11")],
-  prefixes: [],
-  ipv6Addresses: [parseIpv6("2001:db8:1:1::c")],
-  ipv6Prefixes: [],
-  place: { place: "c", device: "eth0" },
-};
-const eniD: FabricEni = {
-  ...eniA,
-  eniId: "eni-0dddddddddddddddd",
-  mac: parseMac("02:00:00:00:00:0d"),
-  addresses: [ip("10.0.0.13")],
-  prefixes: [],
-  place: { place: "d", device: "eth0" },
-};
-const eniNat: FabricEni = {
-  ...eniA,
-  eniId: "eni-0eeeeeeeeeeeeeeee",
-  mac: parseMac("02:00:00:00:00:0e"),
-  addresses: [ip("10.0.0.14")],
-  prefixes: [],
-  publicIpv4: ip("203.0.113.14"),
-};
-const withoutPublic = ({ publicIpv4: _, ...eni }: FabricEni): FabricEni => eni;
-const withoutPlace = ({ place: _, ...eni }: FabricEni): FabricEni => eni;
-
-const spec: FabricSpec = {
-  vpcCidrs: [parseCidr("10.0.0.0/16"), parseCidr("2001:db8:1::/56")],
-  subnets: [
-    {
-      subnetId: "subnet-public",
-      cidr: publicSubnet,
-      routes: [{ destination: everywhere, target: { kind: "internet-gateway" } }],
-    },
-    {
-      subnetId: "subnet-private",
-      cidr: privateSubnet,
-      ipv6: subnet6,
-      routes: [
-        { destination: everywhere, target: { kind: "nat-gateway", natGatewayId: "nat-1" } },
-        { destination: everywhere6, target: { kind: "egress-only-internet-gateway" } },
-        { destination: parseCidr("192.0.2.0/24"), target: { kind: "blackhole" } },
-      ],
-    },
-  ],
-  enis: [eniA, withoutPublic(eniB), withoutPublic(eniC), withoutPublic(eniD), withoutPlace(eniNat)],
-  natGateways: [{ natGatewayId: "nat-1", eniId: eniNat.eniId }],
-  internetGateway: true,
-  egressOnlyInternetGateway: true,
-};
 
 describe.skipIf(!isRoot)("fabric", () => {
   const holders = new Map<string, Holder>();
   const spaces = new Map<string, Netns>();
   let fabric: LiveFabric;
-  const ns = (place: string): Netns => spaces.get(place) ?? Netns.current();
+  function ns(place: string): Netns {
+    const netns = spaces.get(place);
+    if (netns === undefined) throw new Error(`no place ${place}`);
+    return netns;
+  }
 
   beforeAll(async () => {
     for (const place of ["a", "b", "c", "d"]) {
@@ -310,7 +242,7 @@ describe.skipIf(!isRoot)("fabric", () => {
       return eni.eniId === eniC.eniId ? { ...eni, addresses: [ip("10.0.1.11"), moved] } : eni;
     });
     const second: FabricEni = {
-      ...withoutPublic(eniC),
+      ...eniC,
       eniId: "eni-0ffffffffffffffff",
       mac: parseMac("02:00:00:00:00:0f"),
       addresses: [ip("10.0.1.12")],
@@ -370,7 +302,7 @@ describe.skipIf(!isRoot)("fabric", () => {
       const low = index % 250;
       const high = 100 + Math.floor(index / 250);
       return {
-        ...withoutPublic(eniD),
+        ...eniD,
         eniId: `eni-1${index.toString(16).padStart(16, "0")}`,
         mac: parseMac(
           `02:00:00:01:${Math.floor(index / 256).toString(16)}0:${(index % 256).toString(16).padStart(2, "0")}`,
