@@ -82,9 +82,7 @@ async function partiesOf(lab: LabStatus, kube: KubeClient, ec2: EC2Client): Prom
   const running = items.filter(
     (pod) => pod.status?.phase === "Running" && pod.metadata.deletionTimestamp === undefined,
   );
-  const ofPods = await Promise.all(
-    lab.machines.map((machine) => podParties(machine, running, wayOut, externalSnat)),
-  );
+  const ofPods = lab.machines.map((machine) => podParties(machine, running, wayOut, externalSnat));
   const internet = lab.namespaces.internet;
   const echo = lab.internetEcho;
   return [
@@ -107,13 +105,13 @@ function nodeParty(machine: LabMachine): Party {
   };
 }
 
-async function podParties(
+function podParties(
   machine: LabMachine,
   running: readonly Pod[],
   wayOut: WayOut,
   externalSnat: boolean,
-): Promise<Party[]> {
-  const netns = await podNetnsPaths(machine);
+): Party[] {
+  const netns = podNetnsPaths(machine);
   return running
     .filter((pod) => pod.spec?.nodeName === machine.nodeName && !pod.spec.hostNetwork)
     .flatMap((pod) => {

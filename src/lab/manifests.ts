@@ -1,0 +1,35 @@
+import { hasCode } from "../base/error.ts";
+import type { Cloud } from "../cloud/cloud.ts";
+import { awsNodeManifests } from "../cluster/manifests/aws-node.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { LabConfig } from "./config.ts";
+import { endpointAddress } from "./listeners.ts";
+
+/**
+ * Puts the VPC CNI into a new cluster. What is there already stays as it is: the DaemonSet in the cluster, not the
+ * lab's configuration, is the truth about settings once the cluster runs.
+ */
+export async function applyManifests(
+  kube: KubeClient,
+  config: LabConfig,
+  cloud: Cloud,
+  apiServerUrl: string,
+): Promise<void> {
+  const manifests = awsNodeManifests({
+    clusterName: config.cluster.name,
+    vpcId: cloud.network.vpcId,
+    region: config.region,
+    env: {
+      AWS_ENDPOINT_URL_EC2: `http://${endpointAddress}`,
+      CLUSTER_ENDPOINT: apiServerUrl,
+      ...config.awsNode.env,
+    },
+  });
+  for (const { resource, object } of manifests) {
+    try {
+      await kube.create(resource, object);
+    } catch (error) {
+      if (!hasCode(error, "already_exists")) throw error;
+    }
+  }
+}
