@@ -1,6 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { realClock } from "../base/clock.ts";
 import { EniverseError } from "../base/error.ts";
 import { foreignSystemError } from "./errno.ts";
 import { Netns } from "./netns.ts";
@@ -117,7 +118,7 @@ export async function startNamespaceHolder(
     const ended = once(child, "exit");
     child.kill("SIGKILL");
     await ended;
-  }
+  } else await becameSleep(pid);
   child.unref();
   if (identity === undefined)
     throw new EniverseError("internal", { attempted, found: `process ${pid} is gone again` });
@@ -127,6 +128,14 @@ export async function startNamespaceHolder(
     rtnetlink.setLink(rtnetlink.indexOf("lo"), { up: true });
   }
   return { label: options.label, identity, netnsPath: netnsPathOf(identity) };
+}
+
+/** Waits until the shell has turned into `sleep`: while it does, its environment cannot be read. */
+async function becameSleep(pid: number): Promise<void> {
+  for (let turn = 0; turn < 2000 && identityOf(pid) !== undefined; turn++) {
+    if (readOrNothing(`/proc/${pid}/comm`) === "sleep\n" && markOf(pid) !== undefined) return;
+    await realClock.sleep(1);
+  }
 }
 
 function netnsPathOf(identity: ProcessIdentity): string {
@@ -179,23 +188,35 @@ export function findHolders(labelPrefix: string): Holder[] {
   const found: Holder[] = [];
   for (const pid of allPids()) {
     const label = markOf(pid);
-    if (label === undefined || !label.startsWith(labelPrefix)) continue;
+    if (label === undefined || !label.startsWith(labelPrefix) || isForkOfHolder(pid, label)) continue;
     const identity = identityOf(pid);
     if (identity !== undefined) found.push({ label, identity, netnsPath: netnsPathOf(identity) });
   }
   return found;
 }
 
+/** A child that the holder's shell has forked shows the shell's environment until it has become `sleep`. */
+function isForkOfHolder(pid: number, label: string): boolean {
+  const status = readOrNothing(`/proc/${pid}/status`);
+  const parent = Number(/^PPid:\t(\d+)$/m.exec(status)?.[1]);
+  // Numbers in all process namespaces from the outermost in; the holder itself is 1 in its own.
+  const innermost = /^NSpid:.*\t(\d+)$/m.exec(status)?.[1];
+  return innermost !== "1" && parent > 0 && markOf(parent) === label;
+}
+
 function markOf(pid: number): string | undefined {
-  let environment: string;
-  try {
-    environment = readFileSync(`/proc/${pid}/environ`, "utf8");
-  } catch {
-    // Gone in the meantime, or another user's.
-    return undefined;
-  }
+  const environment = readOrNothing(`/proc/${pid}/environ`);
   const mark = environment.split("\0").find((entry) => entry.startsWith(`${markVariable}=`));
   return mark?.slice(markVariable.length + 1);
+}
+
+/** Empty when the process is gone or another user's. */
+function readOrNothing(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 export interface SpawnInOptions {

@@ -68,4 +68,24 @@ describe.skipIf(process.getuid?.() !== 0)("network namespaces", () => {
     for (let round = 0; round < 20; round++) inNetns(ns, () => Netns.current().close());
     expect(openSocketsAndNamespaces().filter((open) => !before.includes(open))).toEqual([]);
   });
+
+  test("ends the process when it cannot go back", () => {
+    const script = `
+      import { closeSync, readdirSync, readlinkSync } from "node:fs";
+      import { inNetns, Netns } from ${JSON.stringify(join(import.meta.dir, "netns.ts"))};
+      const ns = Netns.create();
+      inNetns(ns, () => {
+        for (const fd of readdirSync("/proc/self/fd")) {
+          try {
+            if (readlinkSync("/proc/self/fd/" + fd).startsWith("net:[")) closeSync(Number(fd));
+          } catch {}
+        }
+      });
+      process.stdout.write("went on");
+    `;
+    const child = spawnSync(process.execPath, ["-e", script], { encoding: "utf8", cwd: import.meta.dir });
+    expect(child.stdout).toBe("");
+    expect(child.stderr).toContain("cannot leave a network namespace");
+    expect(child.status).not.toBe(0);
+  });
 });

@@ -22,6 +22,11 @@ capture() {
   run ip link set dev veth0 alias hello
   run ip link add link veth0 name mv0 type macvlan mode vepa
   run ip link delete dev mv0
+  run ip link set dev veth0 group 7
+  run ip link delete group 7
+  ip link add name veth0 index 3 type veth peer name veth1
+  ip link set veth0 up
+  ip link set veth1 up
   run ip address add 10.0.0.5/24 dev veth0
   run ip address add 10.0.1.5/32 dev veth0 noprefixroute
   run ip address delete 10.0.0.5/24 dev veth0

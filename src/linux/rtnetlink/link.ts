@@ -1,4 +1,5 @@
 import { type Mac, macBytes, macFromBytes } from "../../addr/mac.ts";
+import { EniverseError } from "../../base/error.ts";
 import { hostIsLittleEndian as le, viewOf } from "../netlink/align.ts";
 import { AttributeDecoder, AttributeEncoder } from "../netlink/attribute.ts";
 import type { NetlinkRequest } from "../netlink/conversation.ts";
@@ -27,9 +28,14 @@ const ifla = {
   txQueueLength: 13,
   linkInfo: 18,
   alias: 20,
+  group: 27,
   netnsFd: 28,
   extendedMask: 29,
   linkNetnsId: 37,
+  gsoMaxSize: 41,
+  groMaxSize: 58,
+  gsoIpv4MaxSize: 63,
+  groIpv4MaxSize: 64,
 } as const;
 const iflaInfo = { kind: 1, data: 2 } as const;
 /** VETH_INFO_PEER of <linux/veth.h> */
@@ -107,6 +113,11 @@ export function setLinkRequest(index: number, changes: LinkChanges): NetlinkRequ
   if (changes.mtu !== undefined) body.u32(ifla.mtu, changes.mtu);
   if (changes.txQueueLength !== undefined) body.u32(ifla.txQueueLength, changes.txQueueLength);
   if (changes.netns !== undefined) body.u32(ifla.netnsFd, changes.netns.fd);
+  if (changes.group !== undefined) body.u32(ifla.group, changes.group);
+  if (changes.largestSegment !== undefined) {
+    for (const type of [ifla.gsoMaxSize, ifla.groMaxSize, ifla.gsoIpv4MaxSize, ifla.groIpv4MaxSize])
+      body.u32(type, changes.largestSegment);
+  }
   if (changes.alias !== undefined) body.text(ifla.alias, changes.alias);
   if (changes.name !== undefined) body.string(ifla.name, checkDeviceName(changes.name));
   const what = Object.keys(changes).join(", ");
@@ -139,6 +150,26 @@ export function deleteLinkByNameRequest(name: string, options?: Tolerance): Netl
   body.string(ifla.name, checkDeviceName(name));
   return {
     attempted: `delete the device ${name}`,
+    type: linkMessage.delete,
+    flags: 0,
+    body: body.finish(),
+    tolerated: toleratedErrnos(options),
+  };
+}
+
+/** Deletes all links of a group that is not 0; in the kernel that takes as long as deleting one. */
+export function deleteLinkGroupRequest(group: number, options?: Tolerance): NetlinkRequest {
+  if (group <= 0) {
+    throw new EniverseError("invalid_argument", {
+      attempted: `delete the devices of group ${group}`,
+      wanted: "a group of 1 or more: 0 has every device that was never put into one",
+    });
+  }
+  const body = new AttributeEncoder();
+  header(body, {});
+  body.u32(ifla.group, group);
+  return {
+    attempted: `delete the devices of group ${group}`,
     type: linkMessage.delete,
     flags: 0,
     body: body.finish(),

@@ -7,6 +7,7 @@ import { EniverseError } from "../../base/error.ts";
 import { openSocketsAndNamespaces } from "../descriptors.ts";
 import { Netns } from "../netns.ts";
 import { runProgramOk } from "../program.ts";
+import { deleteLinkGroupRequest } from "./link.ts";
 import { addRouteRequest } from "./route.ts";
 import { Rtnetlink } from "./rtnetlink.ts";
 import { addRuleRequest } from "./rule.ts";
@@ -115,6 +116,24 @@ describe.skipIf(process.getuid?.() !== 0)("rtnetlink in the kernel", () => {
     expect(inPod.linkByIndex(eth0)).toBeUndefined();
     await expect(Rtnetlink.deleteLinkInBackground(node, eni1)).rejects.toMatchObject({ code: "not_found" });
     await Rtnetlink.deleteLinkInBackground(node, "eni1", { tolerate: "absent" });
+  });
+
+  test("many links are deleted in the time of one", async () => {
+    const indexes = Array.from(
+      { length: 20 },
+      (_, number) => inNode.addVeth({ name: `x${number}`, peer: { name: `y${number}`, netns: pod } }).index,
+    );
+    await Rtnetlink.deleteLinksInBackground(node, [...indexes, 4711]);
+    expect(inNode.links().map((found) => found.name)).toEqual(["lo", "eni1"]);
+    await Rtnetlink.deleteLinksInBackground(node, indexes);
+    expect(() => deleteLinkGroupRequest(0)).toThrow("a group of 1 or more");
+  });
+
+  test("segment limits are what ip shows", () => {
+    inNode.setLink(eni1, { largestSegment: 150_000, group: 7 });
+    const shown = ip(node, "-d", "link", "show", "eni1");
+    expect(shown).toContain("gso_max_size 150000");
+    expect(shown).toContain("group 7");
   });
 
   test("a macvlan sits on its parent", () => {

@@ -10,6 +10,9 @@ import * as route from "./route.ts";
 import * as rule from "./rule.ts";
 import type * as v from "./values.ts";
 
+/** No device is in this group but just before its end. */
+const doomedGroup = 0x0dead;
+
 /** One change, made by the `…Request` functions of the subject files; carried out by {@link Rtnetlink.batch}. */
 export type RtRequest = NetlinkRequest;
 
@@ -101,6 +104,26 @@ export class Rtnetlink implements Disposable {
         typeof which === "number"
           ? link.deleteLinkRequest(which, options)
           : link.deleteLinkByNameRequest(which, options),
+      );
+    } finally {
+      conversation.close();
+    }
+  }
+
+  /**
+   * Deletes many links of `ns` in the time of one, on another thread; those that are gone are no failure. As
+   * {@link deleteLinkInBackground}.
+   */
+  static async deleteLinksInBackground(ns: Netns, indexes: readonly number[]): Promise<void> {
+    if (indexes.length === 0) return;
+    const conversation = new NetlinkConversation(openNetlinkSocket(netlinkProtocol.route, ns));
+    try {
+      const outcomes = conversation.batch(
+        indexes.map((index) => link.setLinkRequest(index, { group: doomedGroup })),
+      );
+      for (const { error } of outcomes) if (error !== undefined && !hasCode(error, "not_found")) throw error;
+      await conversation.requestInBackground(
+        link.deleteLinkGroupRequest(doomedGroup, { tolerate: "absent" }),
       );
     } finally {
       conversation.close();

@@ -80,6 +80,13 @@ export interface LinkChanges {
   /** Moves the link there; its addresses and routes are lost. */
   readonly netns?: Netns;
   readonly alias?: string;
+  /** A number that devices may share, to be treated together; 0 is the group of all others. */
+  readonly group?: number;
+  /**
+   * Largest segment in bytes that TCP hands to the device and takes from it (GSO and GRO, both families); above
+   * 65536 is "BIG TCP", IPv6 since Linux 5.19, IPv4 since 6.3. Before that the attributes are refused or ignored.
+   */
+  readonly largestSegment?: number;
 }
 
 export type Scope = "universe" | "site" | "link" | "host" | "nowhere";

@@ -7,7 +7,13 @@ import type { NetlinkRequest } from "../netlink/conversation.ts";
 import { encodeMessage, messageFlag } from "../netlink/message.ts";
 import { addAddressRequest, deleteAddressRequest } from "./address.ts";
 import captures from "./ip-captures.json" with { type: "json" };
-import { addMacvlanRequest, addVethRequest, deleteLinkRequest, setLinkRequest } from "./link.ts";
+import {
+  addMacvlanRequest,
+  addVethRequest,
+  deleteLinkGroupRequest,
+  deleteLinkRequest,
+  setLinkRequest,
+} from "./link.ts";
 import { deleteNeighbourRequest, replaceNeighbourRequest } from "./neighbour.ts";
 import { addRouteRequest, deleteRouteRequest, replaceRouteRequest } from "./route.ts";
 import { addRuleRequest, deleteRuleRequest } from "./rule.ts";
@@ -41,6 +47,8 @@ const requests: Readonly<Record<keyof typeof captures, NetlinkRequest>> = {
     mode: "vepa",
   }),
   "ip link delete dev mv0": deleteLinkRequest(4),
+  "ip link set dev veth0 group 7": setLinkRequest(veth0, { group: 7 }),
+  "ip link delete group 7": deleteLinkGroupRequest(7),
   "ip address add 10.0.0.5/24 dev veth0": addAddressRequest({
     interfaceIndex: veth0,
     address: parseIpv4("10.0.0.5"),
