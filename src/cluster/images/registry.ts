@@ -10,6 +10,8 @@ export interface Image {
   /** What follows the entrypoint when the pod gives no args. */
   readonly defaultArgs: readonly string[];
   readonly workingDir?: string;
+  /** Programs at fixed paths of the image; see `files.ts`. */
+  readonly files?: Readonly<Record<string, readonly string[]>>;
   /** What the size column of the node's image list says (bytes). */
   readonly sizeBytes: number;
 }
@@ -60,6 +62,7 @@ const known: readonly KnownImage[] = [
     matches: /(?:^|\/)amazon-k8s-cni$/,
     entrypoint: program("../../node/entrypoint/main.ts"),
     defaultArgs: [],
+    files: { "/app/grpc-health-probe": program("../../node/health-probe/main.ts") },
     sizeBytes: 120_000_000,
   },
   {

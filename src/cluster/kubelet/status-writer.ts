@@ -1,0 +1,125 @@
+import type { Clock } from "../../base/clock.ts";
+import { hasCode, messageOf } from "../../base/error.ts";
+import type { Log } from "../../base/log.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { type Pod, type PodStatus, pods } from "../../kube/resources.ts";
+
+const writesAtOnce = 8;
+const firstRetryMs = 100;
+const longestRetryMs = 5_000;
+
+interface Entry {
+  pod: Pod;
+  wanted: PodStatus;
+  /** As it was last accepted. */
+  written: string;
+  busy: boolean;
+  readonly waiters: (() => void)[];
+}
+
+/** Writes pods' statuses: the newest one of each pod, several pods at once, until the API server has them. */
+export class StatusWriter {
+  readonly #client: KubeClient;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #entries = new Map<string, Entry>();
+  readonly #queue = new Set<string>();
+  #running = 0;
+
+  constructor(client: KubeClient, clock: Clock, log: Log) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Takes a status; equal ones cost nothing. */
+  put(pod: Pod, status: PodStatus): void {
+    const uid = pod.metadata.uid ?? "";
+    const entry = this.#entries.get(uid) ?? { pod, wanted: status, written: "", busy: false, waiters: [] };
+    entry.pod = pod;
+    entry.wanted = status;
+    this.#entries.set(uid, entry);
+    if (entry.busy || JSON.stringify(status) === entry.written) return;
+    this.#queue.add(uid);
+    // Several changes of one turn are one write.
+    queueMicrotask(() => this.#pump());
+  }
+
+  /** Resolves when the pod's newest status is written or the pod is gone. */
+  async flush(uid: string): Promise<void> {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined || (!entry.busy && !this.#queue.has(uid))) return;
+    await new Promise<void>((resolve) => entry.waiters.push(resolve));
+  }
+
+  forget(uid: string): void {
+    this.#done(uid);
+    this.#entries.delete(uid);
+    this.#queue.delete(uid);
+  }
+
+  #pump(): void {
+    for (const uid of this.#queue) {
+      if (this.#running >= writesAtOnce) return;
+      const entry = this.#entries.get(uid);
+      this.#queue.delete(uid);
+      if (entry === undefined || entry.busy) continue;
+      entry.busy = true;
+      this.#running++;
+      void this.#write(uid, entry).finally(() => {
+        this.#running--;
+        entry.busy = false;
+        if (this.#entries.get(uid) === entry && JSON.stringify(entry.wanted) !== entry.written)
+          this.#queue.add(uid);
+        else this.#done(uid);
+        this.#pump();
+      });
+    }
+  }
+
+  #done(uid: string): void {
+    const entry = this.#entries.get(uid);
+    for (const resolve of entry?.waiters.splice(0) ?? []) resolve();
+  }
+
+  async #write(uid: string, entry: Entry): Promise<void> {
+    for (
+      let retryMs = firstRetryMs;
+      this.#entries.get(uid) === entry;
+      retryMs = Math.min(retryMs * 2, longestRetryMs)
+    ) {
+      const { pod, wanted } = entry;
+      const { name, namespace = "default" } = pod.metadata;
+      try {
+        await this.#client.patch(pods, name, patchOf(pod, wanted), {
+          namespace,
+          kind: "merge",
+          subresource: "status",
+        });
+        entry.written = JSON.stringify(wanted);
+        return;
+      } catch (error) {
+        // Another pod of the same name, or none any more: nobody waits for this status.
+        if (hasCode(error, "not_found", "conflict", "invalid_argument")) {
+          if (!hasCode(error, "not_found"))
+            this.#log("warn", "status refused", { pod: name, error: messageOf(error) });
+          entry.written = JSON.stringify(wanted);
+          return;
+        }
+        this.#log("debug", "status not written yet", { pod: name, error: messageOf(error) });
+        await this.#clock.sleep(retryMs);
+      }
+    }
+  }
+}
+
+/** A merge patch; the uid makes sure that it is this pod and not its successor. */
+function patchOf(pod: Pod, status: PodStatus): unknown {
+  const gone = (["podIP", "podIPs", "reason", "message", "initContainerStatuses"] as const).filter(
+    (key) => status[key] === undefined && pod.status?.[key] !== undefined,
+  );
+  return {
+    metadata: { uid: pod.metadata.uid },
+    status: { ...status, ...Object.fromEntries(gone.map((key) => [key, null])) },
+  };
+}
