@@ -70,11 +70,11 @@ if [ -n "$hostname" ]; then echo "$hostname" >/proc/sys/kernel/hostname || exit 
 if [ -n "$proc" ]; then mount -t proc proc /proc || exit 1; fi
 if [ $# -gt 0 ]; then "$@" >&2 </dev/null || exit 1; fi
 trap '' HUP
+trap 'exit 0' TERM INT
 echo "$pid"
 exec >/dev/null 2>&1
 if [ -z "$first" ]; then exec sleep infinity; fi
 unset ${markVariable}
-trap 'exit 0' TERM INT
 while :; do
   sleep infinity &
   wait $!
