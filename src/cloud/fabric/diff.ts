@@ -119,6 +119,12 @@ function isSameDevice(a: Port, b: Port): boolean {
   );
 }
 
+/** True when nothing about the port has changed, whatever the order of its addresses. */
+export function samePort(before: Port | undefined, port: Port): boolean {
+  if (before === undefined || !isSameDevice(before, port)) return false;
+  return blocksBeyond(port, before).length === 0 && blocksBeyond(before, port).length === 0;
+}
+
 const host4 = (base: Ipv4): Cidr => ({ family: 4, base, bits: 32 });
 const host6 = (base: Ipv6): Cidr => ({ family: 6, base, bits: 128 });
 

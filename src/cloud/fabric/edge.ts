@@ -4,7 +4,7 @@ import type { Netns } from "../../linux/netns.ts";
 import { runNft } from "../../linux/nft.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
 import type { AddressSpec, IpAddress, RouteSpec } from "../../linux/rtnetlink/values.ts";
-import { connectEnds, setKernel, startIpv6 } from "./link.ts";
+import { connectEnds, startIpv4, startIpv6 } from "./link.ts";
 import { type LinkEnd, links, vpcMtu } from "./names.ts";
 import { edgeBase, edgeScript } from "./ruleset.ts";
 import type { EdgeState } from "./wanted.ts";
@@ -43,13 +43,7 @@ export class Edge {
   /** What the namespaces need once; may be called again. `fresh`: its rules were never loaded. */
   prepare(router: Netns, fresh: boolean): void {
     for (const netns of [this.#edge, this.#internet]) {
-      setKernel(netns, {
-        "net/ipv4/ip_forward": 1,
-        "net/ipv4/conf/all/rp_filter": 0,
-        "net/ipv4/conf/default/rp_filter": 0,
-        "net/ipv4/conf/all/send_redirects": 0,
-        "net/ipv4/conf/default/send_redirects": 0,
-      });
+      startIpv4(netns);
       startIpv6(netns);
       using rtnetlink = Rtnetlink.open(netns);
       rtnetlink.setLink(rtnetlink.indexOf("lo"), { up: true });

@@ -8,6 +8,7 @@ import { endHolder, findHolders, type Holder, startNamespaceHolder } from "../..
 import { Netns } from "../../linux/netns.ts";
 import { ping, probeTcp, probeUdp } from "../../linux/probe-socket.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
+import { writeSysctl } from "../../linux/sysctl.ts";
 import { createFabric, destroyFabric, type LiveFabric } from "./fabric.ts";
 import { portDevice, routerLinkLocal } from "./names.ts";
 import type { FabricEni } from "./spec.ts";
@@ -165,6 +166,26 @@ describe.skipIf(!isRoot)("fabric", () => {
     expect(await misses("a", foreign)).toBe("timeout");
     await fabric.apply(spec);
     rtnetlink.deleteAddress({ interfaceIndex, address: foreign, bits: 32 });
+  });
+
+  test("sends traffic between subnets by way of an ENI that a route names", async () => {
+    const subnets = spec.subnets.map((subnet) =>
+      subnet.cidr === publicSubnet
+        ? {
+            ...subnet,
+            routes: [{ destination: privateSubnet, target: { kind: "eni", eniId: eniC.eniId } } as const],
+          }
+        : subnet,
+    );
+    const enis = spec.enis.map((eni) => (eni === eniC ? { ...eni, sourceDestCheck: false } : eni));
+    await fabric.apply({ ...spec, subnets, enis });
+    writeSysctl("net.ipv4.ip_forward", 0, ns("c"));
+    expect(await misses("a", ip("10.0.1.10"))).toBe("timeout");
+    writeSysctl("net.ipv4.ip_forward", 1, ns("c"));
+    expect(await reaches("a", ip("10.0.1.10"))).toBe("ok");
+    await fabric.apply(spec);
+    writeSysctl("net.ipv4.ip_forward", 0, ns("c"));
+    expect(await reaches("a", ip("10.0.1.10"))).toBe("ok");
   });
 
   test("shows the internet a public address, the NAT gateway's for private subnets, and nothing else", async () => {

@@ -12,19 +12,22 @@ import { messageOf } from "../../base/error.ts";
 import { type Log, noLog } from "../../base/log.ts";
 import { Netns } from "../../linux/netns.ts";
 import { listNftRuleset, runNft } from "../../linux/nft.ts";
-import { diffRouter, isEmpty } from "./diff.ts";
+import { diffRouter, isEmpty, samePort } from "./diff.ts";
 import type { FabricDrops } from "./drops.ts";
 import { type Echo, startEcho } from "./echo.ts";
 import { Edge } from "./edge.ts";
+import { portDevice } from "./names.ts";
 import { endFabricNamespaces, FabricNamespaces, netnsNumber } from "./namespaces.ts";
 import { setUpNatGateway } from "./nat-gateway.ts";
 import { type KnownPlace, observeRouter } from "./observe.ts";
 import { hasTable, readDrops, setElements } from "./read-drops.ts";
 import { Router } from "./router.ts";
 import { routerBase, routerTable, uncheckedScript, uncheckedSet } from "./ruleset.ts";
-import type { Fabric, FabricSpec } from "./spec.ts";
+import { bringServiceInterfaceUp } from "./service-interface.ts";
+import type { Fabric, FabricSpec, PlaceOptions } from "./spec.ts";
 import {
   checkDistinct,
+  gatewayOf,
   type NatState,
   natPlace,
   type RouterState,
@@ -71,9 +74,13 @@ const emptySpec: FabricSpec = {
   egressOnlyInternetGateway: false,
 };
 
-/** Makes the packet plane of a lab, or adopts the one that an earlier process of the same lab left. */
+/**
+ * Makes the packet plane of a lab, or adopts the one that an earlier process of the same lab left; that one is left
+ * alone until the first {@link Fabric.apply}.
+ */
 export async function createFabric(options: FabricOptions): Promise<LiveFabric> {
   const namespaces = new FabricNamespaces(options.labName);
+  const adopted = namespaces.names().length > 0;
   const [router, edge, internet] = await Promise.all([
     namespaces.get("router"),
     namespaces.get("internet-gateway"),
@@ -89,6 +96,7 @@ export async function createFabric(options: FabricOptions): Promise<LiveFabric> 
     return fabric;
   } catch (error) {
     await fabric.close();
+    if (!adopted) await endFabricNamespaces(options.labName);
     throw error;
   }
 }
@@ -152,9 +160,10 @@ class NamespaceFabric implements LiveFabric {
     this.#echo = await startEcho(this.#internet, this.echo4, this.echo6);
   }
 
-  addPlace(place: string, netnsPath: string): void {
+  addPlace(place: string, netnsPath: string, options: PlaceOptions = {}): void {
     using netns = Netns.open(netnsPath);
-    this.#places.set(place, { path: netnsPath, netns: netns.inode });
+    const { configure = false } = options;
+    this.#places.set(place, { path: netnsPath, netns: netns.inode, configure });
   }
 
   async removePlace(place: string): Promise<void> {
@@ -181,6 +190,7 @@ class NamespaceFabric implements LiveFabric {
         if (changes.unchecked) runNft(uncheckedScript(changes.unchecked), this.#router.netns);
         this.#router.carryOut(changes, wanted.ports, (place) => places.get(place)?.path ?? "");
       }
+      this.#configure(spec, wanted, places);
       this.#found = wanted;
       this.#setUpNats(nats, new Set(changes.addPorts.map((port) => port.place)));
       this.#edge.apply(wantedEdge(spec));
@@ -218,6 +228,20 @@ class NamespaceFabric implements LiveFabric {
       const place = natPlace(natGatewayId);
       const { netnsPath } = await this.#namespaces.get(place);
       this.addPlace(place, netnsPath);
+    }
+  }
+
+  /** Addresses and routes of service ENIs that are new or have changed. */
+  #configure(spec: FabricSpec, wanted: RouterState, places: ReadonlyMap<string, KnownPlace>): void {
+    const subnets = new Map(spec.subnets.map((subnet) => [subnet.subnetId, subnet]));
+    for (const eni of spec.enis) {
+      const port = wanted.ports.get(portDevice(eni.eniId));
+      const place = places.get(port?.place ?? "");
+      const subnet = subnets.get(eni.subnetId);
+      if (port === undefined || subnet === undefined || !place?.configure) continue;
+      if (samePort(this.#found?.ports.get(port.device), port)) continue;
+      using netns = Netns.open(place.path);
+      bringServiceInterfaceUp(netns, port, gatewayOf(subnet.cidr));
     }
   }
 

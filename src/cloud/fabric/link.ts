@@ -9,6 +9,17 @@ export function setKernel(netns: Netns, settings: Readonly<Record<string, number
   for (const [key, value] of Object.entries(settings)) writeSysctl(key, value, netns);
 }
 
+/**
+ * IPv4 forwarding with the ARP and source settings that the fabric counts on: a new namespace takes them over from
+ * the machine's own, which may have any (ip-sysctl.rst, devconf_inherit_init_net).
+ */
+export function startIpv4(netns: Netns): void {
+  const settings = ["rp_filter", "arp_ignore", "arp_filter", "arp_announce", "send_redirects"];
+  setKernel(netns, { "net/ipv4/ip_forward": 1 });
+  for (const which of ["all", "default"])
+    for (const setting of settings) setKernel(netns, { [`net/ipv4/conf/${which}/${setting}`]: 0 });
+}
+
 /** IPv6 forwarding without everything that takes time or comes from outside: DAD, router advertisements. */
 export function startIpv6(netns: Netns): void {
   setKernel(netns, {

@@ -1,5 +1,6 @@
-import { statSync } from "node:fs";
+import { hasCode } from "../../base/error.ts";
 import { endHolder, findHolders, type Holder, startNamespaceHolder } from "../../linux/holder.ts";
+import { Netns } from "../../linux/netns.ts";
 import { isAlive } from "../../linux/process.ts";
 
 /** "LAB/fabric/": what the labels of a fabric's holders start with. */
@@ -49,5 +50,11 @@ export async function endFabricNamespaces(labName: string): Promise<void> {
 
 /** The number of the namespace at `path`; undefined when it is gone. */
 export function netnsNumber(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
+  try {
+    using netns = Netns.open(path);
+    return netns.inode;
+  } catch (error) {
+    if (hasCode(error, "not_found")) return undefined;
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@ import { ipv4 } from "../../addr/ipv4.ts";
 import type { Netns } from "../../linux/netns.ts";
 import { runNft } from "../../linux/nft.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
-import { setKernel } from "./link.ts";
+import { setKernel, startIpv4 } from "./link.ts";
 import { allowBigSegments } from "./link-attributes.ts";
 import { natRules } from "./ruleset.ts";
 import type { NatState } from "./wanted.ts";
@@ -15,13 +15,11 @@ const idleSeconds = 350;
 
 /** Sets up the namespace of a NAT gateway once its ENI's device is in it. May be called again. */
 export function setUpNatGateway(netns: Netns, nat: NatState): void {
+  // What comes in goes out by the same device, which Linux would otherwise tell the sender (send_redirects).
+  startIpv4(netns);
   setKernel(netns, {
-    "net/ipv4/ip_forward": 1,
-    "net/ipv4/conf/all/rp_filter": 0,
-    "net/ipv4/conf/default/rp_filter": 0,
-    // What comes in goes out by the same device, which Linux would tell the sender.
-    "net/ipv4/conf/all/send_redirects": 0,
     [`net/ipv4/conf/${natDevice}/send_redirects`]: 0,
+    [`net/ipv4/conf/${natDevice}/rp_filter`]: 0,
   });
   // Loading the rules is what makes the namespace's connection tracking settings appear.
   runNft(natRules(nat), netns);

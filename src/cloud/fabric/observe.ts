@@ -25,6 +25,8 @@ export interface KnownPlace {
   readonly path: string;
   /** Number of the network namespace. */
   readonly netns: number;
+  /** The fabric gives the devices their addresses and routes. */
+  readonly configure: boolean;
 }
 
 const aliasMark = "eni";

@@ -7,7 +7,7 @@ import { Rtnetlink, type RtRequest } from "../../linux/rtnetlink/rtnetlink.ts";
 import { addRuleRequest, deleteRuleRequest } from "../../linux/rtnetlink/rule.ts";
 import type { RouteSpec } from "../../linux/rtnetlink/values.ts";
 import type { PortBlock, RouterChanges } from "./diff.ts";
-import { connectEnds, setKernel, startIpv6 } from "./link.ts";
+import { connectEnds, setKernel, startIpv4, startIpv6 } from "./link.ts";
 import { allowBigSegments, deleteLinks } from "./link-attributes.ts";
 import { type LinkEnd, linkLocalOf, links, routerLinkLocal, routerMac, vpcMtu } from "./names.ts";
 import { portAlias } from "./observe.ts";
@@ -39,16 +39,10 @@ export class Router {
   /** What the namespace needs once: forwarding, the sink. May be called again. */
   prepare(): void {
     const { netns, rtnetlink } = this;
-    setKernel(netns, {
-      "net/ipv4/ip_forward": 1,
-      // New devices take their settings from here: the router answers ARP for all that it can route to.
-      "net/ipv4/conf/default/proxy_arp": 1,
-      "net/ipv4/conf/default/send_redirects": 0,
-      "net/ipv4/conf/all/send_redirects": 0,
-      // The source check is made in `ruleset.ts`, which counts per ENI.
-      "net/ipv4/conf/default/rp_filter": 0,
-      "net/ipv4/conf/all/rp_filter": 0,
-    });
+    // The source check is made in `ruleset.ts`, which counts per ENI.
+    startIpv4(netns);
+    // New devices take their settings from here: the router answers ARP for all that it can route to.
+    setKernel(netns, { "net/ipv4/conf/default/proxy_arp": 1 });
     startIpv6(netns);
     rtnetlink.setLink(rtnetlink.indexOf("lo"), { up: true });
     const sink = connectEnds(netns, links.sink, netns, links.sinkEnd, vpcMtu);

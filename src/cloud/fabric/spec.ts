@@ -64,10 +64,21 @@ export interface FabricNatGateway {
   readonly eniId: string;
 }
 
+export interface PlaceOptions {
+  /**
+   * True gives the devices their addresses and routes too, for places where a service runs and no machine that
+   * would do it. Without it a device appears as on EC2: down and without an address.
+   */
+  readonly configure?: boolean;
+}
+
 /** One VPC's packet plane, with its router, NAT gateways and "internet". */
 export interface Fabric {
-  /** Registers the network namespace (a path such as /proc/PID/ns/net) in which ENIs of that place appear. */
-  addPlace(place: string, netnsPath: string): void;
+  /**
+   * Registers the network namespace (a path such as /proc/PID/ns/net) in which ENIs of that place appear. An ENI
+   * whose place is not registered, or whose namespace has ended, waits for the next {@link Fabric.apply}.
+   */
+  addPlace(place: string, netnsPath: string, options?: PlaceOptions): void;
   /** Forgets the place; its devices are gone with its namespace or are taken away. */
   removePlace(place: string): Promise<void>;
   /**

@@ -167,7 +167,9 @@ class HeldMachine implements Machine {
   prepareNetwork(): void {
     using netns = Netns.open(this.netnsPath);
     writeSysctl("net.ipv4.ip_forward", 1, netns);
-    writeSysctl("net.ipv4.conf.all.rp_filter", 0, netns);
+    for (const which of ["all", "default"])
+      for (const setting of ["rp_filter", "arp_ignore", "arp_filter", "arp_announce"])
+        writeSysctl(`net.ipv4.conf.${which}.${setting}`, 0, netns);
     // Amazon Linux 2023's default.
     writeSysctl("net.ipv4.conf.default.rp_filter", 2, netns);
   }

@@ -1,10 +1,11 @@
 import { type Cidr4, cidr4, cidr6, lastIpv4 } from "../../addr/cidr.ts";
 import { type Ipv4, ipv4 } from "../../addr/ipv4.ts";
-import { type Ipv6, parseIpv6 } from "../../addr/ipv6.ts";
+import type { Ipv6 } from "../../addr/ipv6.ts";
 import type { Netns } from "../../linux/netns.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
 import { routeProtocol } from "../../linux/rtnetlink/values.ts";
 import { writeSysctl } from "../../linux/sysctl.ts";
+import { routerLinkLocal } from "../fabric/names.ts";
 
 /** What DHCP tells an instance about its primary interface. */
 export interface PrimaryInterface {
@@ -20,8 +21,6 @@ export interface PrimaryInterface {
 const protocolDhcp = 16;
 /** The metric of Amazon Linux 2023's routes. */
 const metric = 512;
-/** The VPC's router on every IPv6 subnet. */
-const router6 = parseIpv6("fe80:ec2::1");
 
 /**
  * What `dhclient` or `systemd-networkd` do with the primary interface of an EC2 instance. Secondary interfaces are
@@ -50,7 +49,7 @@ export function bringPrimaryUp(netns: Netns, primary: PrimaryInterface): void {
   rtnetlink.replaceRoute({
     destination: cidr6(0n as Ipv6, 0),
     interfaceIndex,
-    gateway: router6,
+    gateway: routerLinkLocal,
     protocol: routeProtocol.ra,
     metric,
   });
