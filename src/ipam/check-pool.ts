@@ -6,6 +6,7 @@ import type { Pool } from "./types.ts";
 
 /** Every broken invariant of a pool (numbered as in `pool.ts`) as a sentence; none when all is well. */
 export function checkPool(pool: Pool, now: number): string[] {
+  const stats = pool.stats(now);
   const faults: string[] = [];
   const holders = new Map<string, string>();
   const blocks: Block[] = [];
@@ -43,7 +44,6 @@ export function checkPool(pool: Pool, now: number): string[] {
       faults.push(`4: ${block.cidr} of ${block.eni.id} overlaps ${other.cidr} of ${other.eni.id}`);
     }
   }
-  const stats = pool.stats(now);
   if (stats.free !== stats.total - stats.assigned || stats.assignable !== stats.free - stats.cooling) {
     faults.push(`5: statistics that do not add up: ${JSON.stringify(stats)}`);
   }

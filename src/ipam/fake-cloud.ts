@@ -104,16 +104,15 @@ export class FakeCloud {
    */
   settle(): void {
     for (let round = 0; round < 200; round++) {
+      this.#serveWaiting();
       const begun = this.begin();
       if (begun.length > 0) {
         for (const inFlight of begun) this.finish(inFlight);
-        this.#serveWaiting();
         continue;
       }
       const { wakeAt } = this.decide();
       if (wakeAt === undefined) return;
       this.now = Math.max(wakeAt, this.now + 1);
-      this.#serveWaiting();
     }
     throw new EniverseError("internal", {
       attempted: "bring the node to rest",
