@@ -51,6 +51,11 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
+export type TokenOwner =
+  | { readonly serviceAccount: string; readonly namespace: string }
+  | { readonly node: string }
+  | { readonly admin: true };
+
 export interface ApiServer {
   /** A client over the store, without HTTP, as the control plane's own identity. */
   readonly client: KubeClient;
@@ -60,16 +65,13 @@ export interface ApiServer {
   handler(request: Request): Promise<Response>;
   /**
    * Serves over TLS. The socket is made in the call itself, so that it can be called inside a namespace; may be
-   * called several times. Port 0 takes a free one.
+   * called several times. Port 0 takes a free one. The certificate holds for the hostname (for a wildcard: the
+   * addresses that the namespace has at the time of the call), the standing names, and `names`.
    */
-  listen(hostname: string, port: number): Listener;
+  listen(hostname: string, port: number, names?: readonly string[]): Listener;
   /** A kubeconfig (YAML) of the administrator. */
   kubeconfig(url: string, contextName?: string): string;
-  tokenFor(
-    who:
-      | { readonly serviceAccount: string; readonly namespace: string }
-      | { readonly node: string }
-      | { readonly admin: true },
-  ): string;
+  /** A bearer token that holds for ever. */
+  tokenFor(who: TokenOwner): string;
   close(): Promise<void>;
 }
