@@ -2,16 +2,20 @@ import { formatCidr } from "../../addr/cidr.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Assignment } from "../../ipam/types.ts";
 import type { AddNetworkReply, AddNetworkRequest, IpAllocationMetadata } from "../rpc/messages.ts";
+import { nodeVersion } from "../version.ts";
 import type { AddressDesk } from "./address-desk.ts";
 import type { Context } from "./context.ts";
 import { annotatePod } from "./pod-annotation.ts";
 import { branchReply } from "./pod-eni.ts";
 import { RpcError } from "./rpc-error.ts";
 
-/** Only a plugin of the same build is spoken to; the text is the official one. */
-export function checkVersion(client: string, server: string): void {
-  if (client === server) return;
-  throw new RpcError("FailedPrecondition", `wrong client version "${client}" (!= "${server}")`);
+/**
+ * Only a plugin of the same build is spoken to, or one of the version that VPC_CNI_VERSION names; the text is the
+ * official one.
+ */
+export function checkVersion(ctx: Context, client: string): void {
+  if (client === nodeVersion || (client !== "" && client === ctx.env.vpcCniVersion)) return;
+  throw new RpcError("FailedPrecondition", `wrong client version "${client}" (!= "${nodeVersion}")`);
 }
 
 /** Gives a pod its addresses. A refusal is a reply without success; only a wrong version is an RPC error. */
@@ -21,7 +25,7 @@ export async function addNetwork(
   request: AddNetworkRequest,
 ): Promise<AddNetworkReply> {
   ctx.metrics.addRequest();
-  checkVersion(request.ClientVersion, ctx.env.vpcCniVersion);
+  checkVersion(ctx, request.ClientVersion);
   if (ctx.settings.podEni) {
     const branch = await branchReply(ctx, request);
     if (branch !== undefined) return branch;

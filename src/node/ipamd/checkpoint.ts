@@ -184,12 +184,10 @@ export function removeUnfinished(path: string): void {
  * resolves when the file holds its change, or rejects when the write failed.
  */
 export class CheckpointWriter {
-  readonly #content: () => Checkpoint;
-  readonly #write: (checkpoint: Checkpoint) => void;
+  readonly #write: () => void;
   #next: Promise<void> | undefined;
 
-  constructor(content: () => Checkpoint, write: (checkpoint: Checkpoint) => void) {
-    this.#content = content;
+  constructor(write: () => void) {
     this.#write = write;
   }
 
@@ -198,7 +196,7 @@ export class CheckpointWriter {
       setImmediate(() => {
         this.#next = undefined;
         try {
-          this.#write(this.#content());
+          this.#write();
           resolve();
         } catch (thrown) {
           reject(thrown);

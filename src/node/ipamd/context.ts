@@ -32,6 +32,8 @@ export interface Context {
   readonly metrics: Metrics;
   readonly devices: DeviceIndexes;
   readonly known: NodeKnowledge;
+  /** Pods that the instance type is good for; undefined for a type that is not in our table. */
+  readonly typeMaxPods: number | undefined;
   /** Number of managed network cards. */
   readonly cardCount: () => number;
   /** MAC address of the trunk ENI, when there is one. */

@@ -16,7 +16,7 @@ export async function delNetwork(
   request: DelNetworkRequest,
 ): Promise<DelNetworkReply> {
   ctx.metrics.delRequest(request.Reason);
-  checkVersion(request.ClientVersion, ctx.env.vpcCniVersion);
+  checkVersion(ctx, request.ClientVersion);
   const mode = ctx.env.networkPolicyMode ?? "";
   const released = await desk.release({
     networkName: request.NetworkName,

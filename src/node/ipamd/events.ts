@@ -21,6 +21,7 @@ export class EventWriter {
   readonly #source: EventSource;
   readonly #clock: Clock;
   readonly #lastAt = new Map<string, number>();
+  readonly #underWay = new Set<Promise<void>>();
   #written = 0;
 
   constructor(source: EventSource) {
@@ -38,13 +39,18 @@ export class EventWriter {
     this.#warn("PodAddressesExhausted", "AssignAddress", note);
   }
 
+  /** Resolves when what was said so far has been written or given up; for a process that is about to end. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
   #warn(reason: string, action: string, note: string): void {
     const { kube, podName, nodeName, log } = this.#source;
     const now = this.#clock.now();
     const key = `${reason} ${action}`;
     if (podName === "" || now - (this.#lastAt.get(key) ?? Number.NEGATIVE_INFINITY) < quietMs) return;
     this.#lastAt.set(key, now);
-    kube
+    const writing: Promise<void> = kube
       .create(eventsV1, {
         apiVersion: "events.k8s.io/v1",
         kind: "Event",
@@ -58,6 +64,11 @@ export class EventWriter {
         type: "Warning",
         regarding: { apiVersion: "v1", kind: "Pod", namespace: "kube-system", name: podName },
       })
-      .catch((thrown: unknown) => log("warn", "event not written", { reason, error: messageOf(thrown) }));
+      .then(
+        () => {},
+        (thrown: unknown) => log("warn", "event not written", { reason, error: messageOf(thrown) }),
+      )
+      .finally(() => this.#underWay.delete(writing));
+    this.#underWay.add(writing);
   }
 }
