@@ -309,7 +309,6 @@ export type RuleName =
   | "enough"
   | "max-pods"
   | "max-eni"
-  | "eni-slots-full"
   | "insufficient-back-off"
   | "retry-back-off"
   | "create-back-off"
@@ -323,7 +322,6 @@ export type RuleName =
   | "wrong-mode"
   | "excluded-subnet"
   | "extra-eni"
-  | "in-flight"
   | "ipv6-prefix"
   | "ipv6-card"
   | "trunk";
