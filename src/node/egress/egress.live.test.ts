@@ -12,7 +12,7 @@ import { setUpPodNetwork } from "../../hostnet/pod-network.ts";
 import { TestBed } from "../../hostnet/test-bed.ts";
 import { deleteNetns, inNetns, type Netns } from "../../linux/netns.ts";
 import { writeSysctl } from "../../linux/sysctl.ts";
-import { egressExecutable, installFile } from "../plugin/build.ts";
+import { installFile, nodePlugins } from "../plugin/build.ts";
 
 let bed: TestBed;
 const ready = process.getuid?.() === 0 && existsSync("/usr/lib/cni/host-local");
@@ -51,6 +51,7 @@ const inNode: RunExecutable = (file, env, stdin, signal) =>
 const options = (): ChainOptions => ({
   path: [join(bed.folder), "/usr/lib/cni"],
   cache: new ResultCache(join(bed.folder, "cache")),
+  env: { PATH: process.env.PATH, AWS_CNI_SOCKET: join(bed.folder, "nobody.sock") },
   run: inNode,
 });
 
@@ -74,8 +75,8 @@ const held = (): string[] =>
 describe.skipIf(!ready)("egress-cni (S49)", () => {
   beforeEach(() => {
     bed = new TestBed();
-    const { name, content } = egressExecutable();
-    installFile(bed.folder, name, content, 0o755);
+    // Nobody listens for relays here, so that it is the whole program that runs.
+    for (const { name, content } of nodePlugins()) installFile(bed.folder, name, content, 0o755);
   });
   afterEach(() => bed[Symbol.dispose]());
 

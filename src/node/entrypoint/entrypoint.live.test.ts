@@ -43,6 +43,8 @@ const serve = () =>
     socket: join(folder, "ipamd.sock"),
   });
 
+const installed = ["aws-cni", "aws-cni.offline", "egress-cni", "egress-cni.offline"];
+
 const conflist = (): string => join(folder, "net.d", "10-aws.conflist");
 
 describe("the entrypoint", () => {
@@ -56,7 +58,7 @@ describe("the entrypoint", () => {
     const running = runEntrypoint(parts(`touch ${folder}/started; exec sleep 60`));
     while (!existsSync(join(folder, "started"))) await Bun.sleep(5);
     expect(existsSync(conflist())).toBe(false);
-    expect(readdirSync(join(folder, "bin")).sort()).toEqual(["aws-cni", "aws-cni.offline", "egress-cni"]);
+    expect(readdirSync(join(folder, "bin")).sort()).toEqual(installed);
     expect(statSync(join(folder, "bin", "aws-cni")).mode & 0o111).toBe(0o111);
     const server = await serve();
     while (!existsSync(conflist())) await Bun.sleep(5);
@@ -113,6 +115,6 @@ describe("the entrypoint", () => {
     writeFileSync(join(bin, "unrelated"), "x");
     await runEntrypoint(parts("exit 0"));
     expect(statSync(join(bin, "aws-cni")).ino).not.toBe(before);
-    expect(readdirSync(bin).sort()).toEqual(["aws-cni", "aws-cni.offline", "egress-cni", "unrelated"]);
+    expect(readdirSync(bin).sort()).toEqual([...installed, "unrelated"]);
   });
 });

@@ -8,13 +8,7 @@ import type { Log } from "../../base/log.ts";
 import { systemPath } from "../../linux/program.ts";
 import { readEnvironment } from "../environment.ts";
 import { checkHealth } from "../health-probe/check.ts";
-import {
-  egressExecutable,
-  installFile,
-  offlineExecutable,
-  relayCache,
-  relayExecutable,
-} from "../plugin/build.ts";
+import { installFile, nodePlugins, relayCache } from "../plugin/build.ts";
 import { ipamdSocket } from "../rpc/messages.ts";
 import { conflistName, conflistText } from "./conflist.ts";
 import { egressNodeIp } from "./node-ip.ts";
@@ -77,12 +71,10 @@ export async function runEntrypoint(parts: EntrypointParts): Promise<number> {
   return exitCodeOf(await ended, log);
 }
 
-/** Puts aws-cni, its offline half and egress-cni into the folder; each appears in one step. */
+/** Puts aws-cni and egress-cni, with their offline halves, into the folder; each appears in one step. */
 export function installPlugins(folder: string, cache: string = relayCache): void {
   mkdirSync(folder, { recursive: true });
-  // The offline half first: the relay must never be without it.
-  for (const program of [offlineExecutable(), relayExecutable(cache), egressExecutable()])
-    installFile(folder, program.name, program.content, 0o755);
+  for (const program of nodePlugins(cache)) installFile(folder, program.name, program.content, 0o755);
 }
 
 /** ipamd ends with its parent, however that ends: nobody would start the conflist's owner again otherwise. */

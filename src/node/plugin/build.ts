@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { accessSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { accessSync, mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,8 +21,8 @@ export const relayCache: string = here("../../../node_modules/.cache/eniverse");
 const flagSets: readonly (readonly string[])[] = [["-O2", "-static", "-s"], ["-O2"]];
 
 /**
- * The relay in C, compiled once for each version of its source and kept in `cache` (or the system's folder for
- * temporary files when that cannot be written). Undefined when no C compiler makes one.
+ * The relay in C, compiled once for each version of its source and kept in `cache` (for this run only when that
+ * cannot be written). Undefined when no C compiler makes one.
  */
 export function compiledRelay(cache: string = relayCache): Uint8Array | undefined {
   const source = readFileSync(here("./relay.c"));
@@ -50,33 +50,36 @@ function compile(flags: readonly string[], into: string): boolean {
 }
 
 /** The relay: compiled where there is a compiler, otherwise the one in TypeScript. */
-export function relayExecutable(cache: string = relayCache): Executable {
-  const compiled = compiledRelay(cache);
-  return compiled === undefined ? scriptRelay() : { name: "aws-cni", content: compiled };
+export function relayProgram(cache: string = relayCache): Uint8Array {
+  return compiledRelay(cache) ?? scriptRelay();
 }
 
 /** The relay in TypeScript. */
-export function scriptRelay(): Executable {
-  return scriptExecutable("aws-cni", "./relay.ts");
+export function scriptRelay(): Uint8Array {
+  return script("./relay.ts");
 }
 
-/** The whole plugin, for when ipamd is away. */
-export function offlineExecutable(): Executable {
-  return scriptExecutable("aws-cni.offline", "./offline.ts");
-}
-
-/** The egress plugin. */
-export function egressExecutable(): Executable {
-  return scriptExecutable("egress-cni", "../egress/main.ts");
+/**
+ * Everything that a node has to have in its CNI folder, in the order of installation: both plugins are the relay,
+ * and each has a program of its own for when ipamd is away, which must be there first.
+ */
+export function nodePlugins(cache: string = relayCache): Executable[] {
+  const relay = relayProgram(cache);
+  return [
+    { name: "aws-cni.offline", content: script("./offline.ts") },
+    { name: "egress-cni.offline", content: script("../egress/main.ts") },
+    { name: "aws-cni", content: relay },
+    { name: "egress-cni", content: relay },
+  ];
 }
 
 /**
  * A shell script that runs a TypeScript program of this checkout with the runtime that runs now; the program gets
  * the script's own path as its first argument.
  */
-function scriptExecutable(name: string, program: string): Executable {
+function script(program: string): Uint8Array {
   const lines = ["#!/bin/sh", `exec ${quoted(process.execPath)} ${quoted(here(program))} "$0" "$@"`, ""];
-  return { name, content: new TextEncoder().encode(lines.join("\n")) };
+  return new TextEncoder().encode(lines.join("\n"));
 }
 
 function quoted(text: string): string {
@@ -96,7 +99,8 @@ function writableFolder(wanted: string): string {
     accessSync(wanted, 2);
     return wanted;
   } catch {
-    return tmpdir();
+    // Not a fixed place: whoever could write there first would have his program run by root.
+    return mkdtempSync(join(tmpdir(), "eniverse-relay-"));
   }
 }
 

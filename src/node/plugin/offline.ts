@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { runPlugin } from "../../cni/plugin.ts";
 import { HostNetns } from "../../hostnet/host.ts";
+import { ipamdSocket } from "../rpc/messages.ts";
 import { nodeVersion } from "../version.ts";
 import { grpcBackend, policyAgentDialer } from "./grpc.ts";
 import { awsCni } from "./handler.ts";
@@ -14,7 +15,7 @@ import { kernelWiring } from "./wiring.ts";
 const about = (process.env.CNI_COMMAND ?? "") === "";
 const stdin = about ? new Uint8Array() : readFileSync(0);
 using host = HostNetns.open();
-const backend = grpcBackend();
+const backend = grpcBackend(process.env.AWS_CNI_IPAMD_SOCKET || ipamdSocket);
 const plugin = awsCni({
   backend,
   wiring: kernelWiring(host),

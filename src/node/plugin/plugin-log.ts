@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { jsonLog, type Log, type LogLevel, noLog } from "../../base/log.ts";
 import { isObject } from "../../cni/json.ts";
@@ -14,13 +14,14 @@ const levels: Readonly<Record<string, LogLevel>> = {
 /**
  * The log that a plugin's configuration asks for (`pluginLogFile`, `pluginLogLevel`): a file, or standard error
  * when none is named. A configuration that cannot be read is the plugin's own business, and so is a file that
- * cannot be written: logging never fails a call.
+ * cannot be written: logging never fails a call. `hostRoot` is where the host's log folder is mounted; a folder
+ * that is not there is taken as not mounted.
  */
-export function pluginLog(stdin: Uint8Array, caller: string): Log {
+export function pluginLog(stdin: Uint8Array, caller: string, hostRoot = ""): Log {
   const config = readConfig(stdin);
   const level = levels[config.level.toLowerCase()] ?? "debug";
   if (config.file === "stdout") return noLog;
-  return jsonLog(writerOf(config.file), { caller, level });
+  return jsonLog(writerOf(mountedAt(hostRoot, config.file)), { caller, level });
 }
 
 /** Appends lines to a file; "" and "stderr" stand for standard error. */
@@ -34,6 +35,11 @@ export function writerOf(file: string): (line: string) => void {
       appendFileSync(file, line, { mode: 0o644 });
     } catch {}
   };
+}
+
+function mountedAt(hostRoot: string, file: string): string {
+  const mounted = `${hostRoot}${file}`;
+  return hostRoot !== "" && file.startsWith("/") && existsSync(dirname(mounted)) ? mounted : file;
 }
 
 function readConfig(stdin: Uint8Array): { file: string; level: string } {

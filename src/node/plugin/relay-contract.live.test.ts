@@ -46,7 +46,7 @@ async function run(
 
 const relays = [
   ["C", join(folder, "c", "aws-cni"), () => compiledRelay()],
-  ["TypeScript", join(folder, "ts", "aws-cni"), () => scriptRelay().content],
+  ["TypeScript", join(folder, "ts", "aws-cni"), () => scriptRelay()],
 ] as const;
 
 describe.each(relays)("the relay in %s", (kind, program, make) => {
