@@ -50,12 +50,24 @@ describe("the table of instance types", () => {
       bareMetal: false,
       branchEnis: 9,
       trunkCapable: true,
+      vcpus: 2,
+      memoryMib: 8192,
+      architecture: "amd64",
     });
     expect(limitsOf("p5.48xlarge").cards.length).toBe(32);
     expect(limitsOf("m4.xlarge").hypervisor).toBe("xen");
     expect(instanceLimits("m5.huge")).toBeUndefined();
     expect(instanceLimits("constructor")).toBeUndefined();
   });
+});
+
+test("vCPUs, memory and processor are known for all but a few types", () => {
+  const all = allInstanceTypes().map(limitsOf);
+  expect(all.filter(({ vcpus }) => vcpus === undefined).length).toBe(28);
+  expect(limitsOf("m7g.medium")).toMatchObject({ vcpus: 1, memoryMib: 4096, architecture: "arm64" });
+  expect(limitsOf("hpc7a.12xlarge").vcpus).toBe(24);
+  expect(limitsOf("m5.metal").vcpus).toBe(96);
+  expect(limitsOf("p3.2xlarge")).toMatchObject({ vcpus: undefined, architecture: undefined });
 });
 
 describe("similarInstanceTypes", () => {

@@ -1,10 +1,12 @@
 /**
  * `limits/` knows what each EC2 instance type can hold (ENIs, addresses, network cards, branch ENIs) and how many
- * pods follow from that. The numbers are in `instance-types.json`, one line a type, its source named in it.
+ * pods follow from that. The numbers are in `instance-types.json`, one line a type, their sources named in it.
  */
 import data from "./instance-types.json" with { type: "json" };
 
 export type Hypervisor = "nitro" | "xen" | "unknown";
+
+export type Architecture = "amd64" | "arm64";
 
 export interface InstanceLimits {
   readonly instanceType: string;
@@ -22,6 +24,10 @@ export interface InstanceLimits {
   readonly branchEnis: number | undefined;
   /** Types that the controller does not list count as capable, as in the official CNI. */
   readonly trunkCapable: boolean;
+  /** Default vCPUs, memory in MiB, and processor; undefined for the few types whose source does not list them. */
+  readonly vcpus: number | undefined;
+  readonly memoryMib: number | undefined;
+  readonly architecture: Architecture | undefined;
 }
 
 type Row = readonly [
@@ -32,6 +38,9 @@ type Row = readonly [
   bareMetal: boolean,
   branchEnis: number | null,
   trunkCapable: boolean | null,
+  vcpus: number | null,
+  memoryMib: number | null,
+  architecture: Architecture | null,
 ];
 
 const rows = new Map(Object.entries(data.types as unknown as Readonly<Record<string, Row>>));
@@ -40,7 +49,7 @@ const rows = new Map(Object.entries(data.types as unknown as Readonly<Record<str
 export function instanceLimits(instanceType: string): InstanceLimits | undefined {
   const row = rows.get(instanceType);
   if (row === undefined) return undefined;
-  const [enis, ipv4PerEni, cards, hypervisor, bareMetal, branchEnis, trunkCapable] = row;
+  const [enis, ipv4PerEni, cards, hypervisor, bareMetal, branchEnis, trunkCapable, ...machine] = row;
   return {
     instanceType,
     enis,
@@ -51,6 +60,9 @@ export function instanceLimits(instanceType: string): InstanceLimits | undefined
     bareMetal,
     branchEnis: branchEnis ?? undefined,
     trunkCapable: trunkCapable ?? true,
+    vcpus: machine[0] ?? undefined,
+    memoryMib: machine[1] ?? undefined,
+    architecture: machine[2] ?? undefined,
   };
 }
 

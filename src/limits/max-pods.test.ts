@@ -57,6 +57,7 @@ describe.each([
 ])("the calculator on $type", ({ type, vcpus, plain, pd, custom, customPd, raw }) => {
   const limits = limitsOf(type);
   const base = { cniVersion: "1.10.0", vcpus };
+  test("has the vCPUs of the table", () => expect(limits.vcpus).toBe(vcpus));
   test("capped", () => {
     expect(calculatorMaxPods(limits, base)).toBe(plain);
     expect(calculatorMaxPods(limits, { ...base, prefixDelegation: true })).toBe(pd);

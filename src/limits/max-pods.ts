@@ -35,7 +35,7 @@ export function podAddresses(limits: Facts, options: MaxPodsOptions = {}): numbe
 export interface CalculatorOptions extends MaxPodsOptions {
   /** "1.9.0"; prefixes need 1.9 or later. */
   readonly cniVersion: string;
-  /** Default vCPUs of the type; needed for the cap. Not in the table of limits: EC2 or the user knows it. */
+  /** Default vCPUs of the type, for the cap; `InstanceLimits.vcpus` has them for nearly every type. */
   readonly vcpus: number;
 }
 
