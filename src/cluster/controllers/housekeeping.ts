@@ -1,17 +1,19 @@
 import type * as kube from "../../kube/resources.ts";
-import { planNamespace } from "./namespace.ts";
 import { heartbeatOf, planNode } from "./node-lifecycle.ts";
 import { nothing } from "./plan.ts";
 import { planPodCollection } from "./pod-collection.ts";
 import { type Controller, type ControllerParts, runController } from "./run.ts";
 import { keyOf, type Stores, splitKey } from "./stores.ts";
 
-/** Runs the controllers that keep nodes, namespaces and pods without a node in order. The API server itself lets dependents follow their owners and contents their namespace. */
+/**
+ * Runs the controllers that keep nodes and pods without a node in order. Dependents follow their owners and
+ * contents their namespace in the API server itself.
+ */
 export function runHousekeeping(
   parts: ControllerParts & { readonly nodeGraceMs: number },
   stores: Stores,
 ): readonly Controller[] {
-  return [runNodeLifecycle(parts, stores), runPodCollection(parts, stores), runNamespaces(parts, stores)];
+  return [runNodeLifecycle(parts, stores), runPodCollection(parts, stores)];
 }
 
 const seenPods =
@@ -96,26 +98,5 @@ function runPodCollection(parts: ControllerParts, stores: Stores): Controller {
     if (!deleted) look(object);
   });
   for (const pod of pods.list()) look(pod);
-  return run;
-}
-
-function runNamespaces(parts: ControllerParts, stores: Stores): Controller {
-  const { namespaces, accounts } = stores;
-  const run = runController(parts, {
-    name: "namespace",
-    seenPod: seenPods(stores),
-    plan: (key) => {
-      const namespace = namespaces.get(splitKey(key).name);
-      if (namespace === undefined) return nothing;
-      return planNamespace(namespace, accounts.get("default", namespace.metadata.name));
-    },
-  });
-  namespaces.listen(({ object, deleted }) => {
-    if (!deleted) run.touch(keyOf(object));
-  });
-  accounts.listen(({ object, deleted }) => {
-    if (deleted) run.touch(`/${object.metadata.namespace}`);
-  });
-  for (const namespace of namespaces.list()) run.touch(keyOf(namespace));
   return run;
 }

@@ -3,8 +3,8 @@ import type { KubeObject, Resource } from "../../kube/objects.ts";
 
 /**
  * The controllers of the local cluster. Each is a pure function from what is there to what is to be written
- * (`deployment.ts`, `replica-set.ts`, `daemon-set.ts`, `node-lifecycle.ts`, `pod-collection.ts`,
- * `namespace.ts`); `run.ts` feeds it from shared informers and carries the writes out.
+ * (`deployment.ts`, `replica-set.ts`, `daemon-set.ts`, `node-lifecycle.ts`, `pod-collection.ts`);
+ * `run.ts` feeds it from shared informers and carries the writes out.
  */
 
 /** One request to the API server that a plan asks for. */

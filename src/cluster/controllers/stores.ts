@@ -12,8 +12,6 @@ export interface Stores {
   readonly daemonSets: Store<kube.DaemonSet>;
   readonly revisions: Store<kube.ControllerRevision>;
   readonly leases: Store<kube.Lease>;
-  readonly namespaces: Store<kube.Namespace>;
-  readonly accounts: Store<kube.ServiceAccount>;
   /** Of pods that are bound to a node. */
   readonly podsOnNode: (node: string) => kube.Pod[];
 }
@@ -32,8 +30,6 @@ export function openStores(
     daemonSets: open(kube.daemonSets),
     revisions: open(kube.controllerRevisions),
     leases: open(kube.leases),
-    namespaces: open(kube.namespaces),
-    accounts: open(kube.serviceAccounts),
   };
   return {
     ...stores,
