@@ -36,6 +36,12 @@ export interface Cloud {
    */
   imds(request: Request, sourceAddress: string, setTtl?: (ttl: number) => void): Promise<Response>;
 
+  /**
+   * Listens for metadata requests, with the hop limit of each instance as the TTL of token answers. Makes its socket in
+   * the call: make the call in the namespace where it is to listen.
+   */
+  listenImds(hostname: string, port: number): { readonly port: number; stop(): void };
+
   /** Ids of the network that the configuration asked for. */
   readonly network: BuiltNetwork;
   /** Launches instances and resolves when each is running, its machine made and its interface in it. */
@@ -47,6 +53,7 @@ export interface Cloud {
   updateCluster(name: string, change: ClusterChange): Promise<EksCluster>;
   deleteCluster(name: string): Promise<void>;
   createNodegroup(request: CreateNodegroupRequest): Promise<EksNodegroup>;
+  resizeNodegroup(clusterName: string, name: string, size: EksNodegroup["size"]): Promise<void>;
 
   /** The packet plane that the model wants now, of the configured VPC. */
   fabricSpec(): FabricSpec;

@@ -26,7 +26,7 @@ export function readFilters<R extends { readonly tags?: Tags }>(
     const values = filter.list("Value") ?? [];
     if (values.length === 0) throw faults.invalid(`The filter '${name}' has no values`);
     if (values.length > 200) throw faults.invalid(`The filter '${name}' has more than 200 values`);
-    return { value: valueOf(name, table), patterns: values.map(pattern) };
+    return { value: filterValue(name, table), patterns: values.map(pattern) };
   });
   return (resource) =>
     wanted.every(({ value, patterns }) => {
@@ -35,7 +35,10 @@ export function readFilters<R extends { readonly tags?: Tags }>(
     });
 }
 
-function valueOf<R extends { readonly tags?: Tags }>(name: string, table: FilterTable<R>): FilterValue<R> {
+function filterValue<R extends { readonly tags?: Tags }>(
+  name: string,
+  table: FilterTable<R>,
+): FilterValue<R> {
   if (name.startsWith("tag:")) {
     const key = name.slice(4);
     return (resource) => resource.tags?.get(key);

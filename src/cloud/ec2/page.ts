@@ -10,12 +10,13 @@ export interface Page<R> {
 /** Bounds of MaxResults of most describe actions. */
 const bounds = { least: 5, most: 1000 };
 
-/** Cuts a list into the page that MaxResults and NextToken ask for; the whole list without MaxResults. */
+/** Cuts a list into the page that MaxResults and NextToken ask for; without MaxResults `usual` items, or all. */
 export function pageOf<R>(
   params: Params,
   items: readonly R[],
   keyOf: (item: R) => string,
   limits = bounds,
+  usual?: number,
 ): Page<R> {
   const maxResults = params.int("MaxResults");
   if (maxResults !== undefined && (maxResults < limits.least || maxResults > limits.most)) {
@@ -27,7 +28,7 @@ export function pageOf<R>(
   }
   const token = params.text("NextToken");
   const start = token === undefined ? 0 : startOf(token, items, keyOf);
-  const end = maxResults === undefined ? items.length : start + maxResults;
+  const end = start + (maxResults ?? usual ?? items.length);
   const page = items.slice(start, end);
   const last = page.at(-1);
   const nextToken = end < items.length && last !== undefined ? tokenAfter(end, keyOf(last)) : undefined;

@@ -129,10 +129,13 @@ export function endInterfaces(ctx: Context, instance: Instance): void {
 /** Begins to stop running instances; interfaces and addresses stay. */
 export function stopInstances(ctx: Context, instanceIds: readonly string[]): StateChange[] {
   const instances = instanceIds.map((instanceId) => findInstance(ctx.state, instanceId));
-  for (const instance of instances) refuseTerminated(instance, "stopped");
+  for (const instance of instances) {
+    refuseTerminated(instance, "stopped");
+    if (instance.state === "pending") throw notFrom(instance, "stopped");
+  }
   return instances.map((instance) => {
     const previous = instance.state;
-    if (previous === "running" || previous === "pending") {
+    if (previous === "running") {
       setState(ctx, instance, "stopping");
       schedule(ctx.state, {
         at: ctx.now + ctx.settings.transitionsMs.terminate,

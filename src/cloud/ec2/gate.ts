@@ -1,0 +1,72 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Random } from "../../base/random.ts";
+import type { CloudConfig, CloudSettings } from "../config.ts";
+import { Ec2Fault } from "../model/fault.ts";
+import type { CloudState } from "../model/state.ts";
+import type { FaultBoard } from "./fault-board.ts";
+import { type Identity, identify, isAllowed, type ServiceName } from "./identity.ts";
+import { bucketFor, type Throttle } from "./throttle.ts";
+
+/** What stands between a request and its action, the same for all services of the cloud. */
+export interface Gate {
+  readonly config: CloudConfig;
+  readonly state: CloudState;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly faults: FaultBoard;
+  readonly throttle: Throttle;
+  settings(): CloudSettings;
+}
+
+export interface GateCall {
+  readonly request: Request;
+  readonly service: ServiceName;
+  readonly action: string;
+  /** False for a describe call that neither filters nor pages. */
+  readonly narrowed: boolean;
+}
+
+/**
+ * Lets a call pass: knows the caller, checks the role, takes a token, waits as long as the action is set to take and
+ * throws what is injected. Throws `Ec2Fault`.
+ */
+export async function passGate(gate: Gate, call: GateCall): Promise<Identity> {
+  const { config, state, clock, random } = gate;
+  const { service, action } = call;
+  const identity = identify(call.request, service, config, state, clock.now());
+  // Anyone may ask who they are.
+  if (service !== "sts" && !isAllowed(identity.role, `${service}:${action}`)) {
+    throw denied(service, action, identity, random);
+  }
+  const settings = gate.settings();
+  if (settings.throttling.enabled) {
+    const { name, bucket } = bucketFor(action, call.narrowed, settings.throttling);
+    if (!gate.throttle.take(`${service}:${name}`, bucket, clock.now())) {
+      throw throttled(service, action, config.accountId);
+    }
+  }
+  const { delayMs, error } = gate.faults.decide(action, random);
+  const wait = (settings.actionDelayMs[action] ?? 0) + delayMs;
+  if (wait > 0) await clock.sleep(wait);
+  if (error !== undefined) throw error;
+  return identity;
+}
+
+function denied(service: ServiceName, action: string, identity: Identity, random: Random): Ec2Fault {
+  const why = `User: ${identity.arn} is not authorized to perform: ${service}:${action} because no identity-based policy allows the ${service}:${action} action`;
+  if (service === "eks") return new Ec2Fault("AccessDeniedException", why, 403);
+  return new Ec2Fault(
+    "UnauthorizedOperation",
+    `You are not authorized to perform this operation. ${why}. Encoded authorization failure message: ${random.hex(64)}`,
+    403,
+  );
+}
+
+function throttled(service: ServiceName, action: string, accountId: string): Ec2Fault {
+  if (service === "eks") return new Ec2Fault("ThrottlingException", "Rate exceeded", 429);
+  return new Ec2Fault(
+    "RequestLimitExceeded",
+    `Request limit exceeded. Account ${accountId} has been throttled on ec2:${action} because it exceeded its request rate limit.`,
+    503,
+  );
+}

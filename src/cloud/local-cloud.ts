@@ -1,0 +1,401 @@
+import { tryParseIpv4 } from "../addr/ipv4.ts";
+import { tryParseIpv6 } from "../addr/ipv6.ts";
+import type { Clock } from "../base/clock.ts";
+import { EniverseError, messageOf } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { Cloud, CloudHooks, CloudParts, SettingsChange } from "./cloud.ts";
+import { type CloudConfig, type CloudSettings, nodeRoleName } from "./config.ts";
+import type { XmlObject } from "./ec2/encode-xml.ts";
+import { answerEc2, errorAnswer, readForm, uuid } from "./ec2/endpoint.ts";
+import { FaultBoard } from "./ec2/fault-board.ts";
+import type { Gate } from "./ec2/gate.ts";
+import { credentialScope } from "./ec2/identity.ts";
+import { answerSts } from "./ec2/sts.ts";
+import { Throttle } from "./ec2/throttle.ts";
+import { errorJson } from "./eks/answer.ts";
+import { answerEks, isEksPath } from "./eks/endpoint.ts";
+import type { FabricSpec } from "./fabric/spec.ts";
+import { FabricSync } from "./fabric-sync.ts";
+import { answerImds, refuse } from "./imds/answer.ts";
+import { InterfaceHistory } from "./imds/history.ts";
+import { listenImds } from "./imds/listen.ts";
+import type { Metadata } from "./imds/metadata.ts";
+import { roleCredentials } from "./imds/session.ts";
+import { LaunchPad } from "./launch-pad.ts";
+import type { BuiltNetwork } from "./model/build-network.ts";
+import { nextDue } from "./model/due.ts";
+import {
+  type ClusterChange,
+  type CreateClusterRequest,
+  createCluster,
+  deleteCluster,
+  type EksCluster,
+  updateCluster,
+} from "./model/eks-cluster.ts";
+import {
+  type CreateNodegroupRequest,
+  createNodegroup,
+  type EksNodegroup,
+  resizeNodegroup,
+} from "./model/eks-nodegroup.ts";
+import { fabricKinds, fabricSpec } from "./model/fabric-view.ts";
+import { Ec2Fault } from "./model/fault.ts";
+import { type Instance, terminateInstances } from "./model/instance.ts";
+import { type RunInstancesRequest, runInstances } from "./model/instance-launch.ts";
+import { checkCloud } from "./model/invariants.ts";
+import { progress } from "./model/progress.ts";
+import type { Account, CloudState, Context, ResourceChange } from "./model/state.ts";
+import type { CloudStore } from "./store.ts";
+
+export interface LocalCloudParts extends CloudParts {
+  readonly log: Log;
+  readonly state: CloudState;
+  readonly network: BuiltNetwork;
+  readonly secret: string;
+}
+
+export function accountOf(config: CloudConfig): Account {
+  const { accountId, serviceAccountId, region, zones, publicCidr, ipv6Pool } = config;
+  return { accountId, serviceAccountId, region, zones, publicCidr, ipv6Pool };
+}
+
+/** The cloud of a lab: the model, its services, and the work that changes of the model bring about. */
+export class LocalCloud implements Cloud {
+  readonly state: CloudState;
+  readonly config: CloudConfig;
+  readonly network: BuiltNetwork;
+  readonly faults = new FaultBoard();
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #store: CloudStore | undefined;
+  readonly #log: Log;
+  readonly #secret: string;
+  readonly #account: Account;
+  readonly #gate: Gate;
+  readonly #history = new InterfaceHistory();
+  readonly #fabric: FabricSync;
+  readonly #launchPad: LaunchPad;
+  readonly #listeners = new Set<(changes: readonly ResourceChange[]) => void>();
+  readonly #closed = new AbortController();
+  #settings: CloudSettings;
+  /** The moment at which the metadata service was frozen. */
+  #frozenAt: number | undefined;
+  #timer: { readonly at: number; readonly cancel: AbortController } | undefined;
+
+  constructor(parts: LocalCloudParts) {
+    this.state = parts.state;
+    this.config = parts.config;
+    this.network = parts.network;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+    this.#store = parts.store;
+    this.#log = parts.log;
+    this.#secret = parts.secret;
+    this.#account = accountOf(parts.config);
+    this.#settings = parts.config.settings;
+    this.#gate = {
+      config: this.config,
+      state: this.state,
+      clock: this.#clock,
+      random: this.#random,
+      faults: this.faults,
+      throttle: new Throttle(),
+      settings: () => this.#settings,
+    };
+    this.#fabric = new FabricSync(() => this.fabricSpec(), this.#log);
+    this.#launchPad = new LaunchPad(this.state, this.#log, (run) => this.#mutate(run));
+    this.#noteFrozen();
+    for (const eni of this.state.enis.values()) {
+      this.#history.record(eni.eniId, eni, Number.NEGATIVE_INFINITY, this.#keepFrom());
+    }
+    this.#save(this.state.takeChanges());
+    this.#arm();
+  }
+
+  settings(): CloudSettings {
+    return this.#settings;
+  }
+
+  changeSettings(change: SettingsChange): void {
+    const { actionDelayMs, transitionsMs, imds, throttling, limits, ...rest } = change;
+    const old = this.#settings;
+    this.#settings = {
+      ...old,
+      ...rest,
+      actionDelayMs: { ...old.actionDelayMs, ...actionDelayMs } as CloudSettings["actionDelayMs"],
+      transitionsMs: { ...old.transitionsMs, ...transitionsMs },
+      imds: { ...old.imds, ...imds },
+      throttling: { ...old.throttling, ...throttling },
+      limits: { ...old.limits, ...limits },
+    };
+    this.#noteFrozen();
+  }
+
+  #noteFrozen(): void {
+    if (!this.#settings.imds.frozen) this.#frozenAt = undefined;
+    else this.#frozenAt ??= this.#clock.now() - this.#settings.imds.lagMs;
+  }
+
+  async endpoint(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    const service = credentialScope(request)?.service;
+    if (isEksPath(pathname) || service === "eks") return await this.eks(request);
+    return await this.ec2(request);
+  }
+
+  async ec2(request: Request): Promise<Response> {
+    try {
+      await this.#advance();
+      const form = await readForm(request);
+      const isSts = form.get("Version") === "2011-06-15" || credentialScope(request)?.service === "sts";
+      if (isSts) return await answerSts(this.#gate, request, form);
+      return await answerEc2(this.#gate, request, form, (run) => this.#mutate<XmlObject>(run));
+    } catch (error) {
+      return errorAnswer(this.#internal(error, "InternalError"), uuid(this.#gate));
+    }
+  }
+
+  async eks(request: Request): Promise<Response> {
+    try {
+      return await answerEks(this.#gate, request);
+    } catch (error) {
+      return errorJson(this.#internal(error, "ServerException"), uuid(this.#gate));
+    }
+  }
+
+  #internal(error: unknown, code: string): Ec2Fault {
+    this.#log("error", "a request failed in an unforeseen way", {
+      error: messageOf(error),
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    return new Ec2Fault(code, `An internal error has occurred: ${messageOf(error)}`, 500);
+  }
+
+  async imds(request: Request, sourceAddress: string, setTtl?: (ttl: number) => void): Promise<Response> {
+    return await this.#mutate((ctx) => {
+      const instance = this.#instanceAt(sourceAddress);
+      if (instance === undefined) return refuse(404, "Not Found");
+      return answerImds(request, {
+        instance,
+        overIpv6: sourceAddress.includes(":"),
+        secret: this.#secret,
+        now: ctx.now,
+        metadata: () => this.#metadata(ctx, instance),
+        setTtl,
+      });
+    });
+  }
+
+  listenImds(hostname: string, port: number): { readonly port: number; stop(): void } {
+    return listenImds(hostname, port, (request, source, setTtl) => this.imds(request, source, setTtl));
+  }
+
+  /** The instance whose interface has the address, alone or in a prefix. */
+  #instanceAt(sourceAddress: string): Instance | undefined {
+    const owners = this.state.owners.of(this.network.vpcId);
+    const ipv4 = tryParseIpv4(sourceAddress);
+    const ipv6 = ipv4 === undefined ? tryParseIpv6(sourceAddress) : undefined;
+    const eniId =
+      ipv4 !== undefined ? owners.ofIpv4(ipv4) : ipv6 !== undefined ? owners.ofIpv6(ipv6) : undefined;
+    const instanceId = this.state.enis.get(eniId ?? "")?.attachment?.instanceId;
+    return this.state.instances.get(instanceId ?? "");
+  }
+
+  #metadata(ctx: Context, instance: Instance): Metadata {
+    const { lagMs, leafLagMs } = this.#settings.imds;
+    const asOf = this.#frozenAt ?? ctx.now - lagMs;
+    const interfaces = this.#history
+      .at(instance.instanceId, asOf)
+      .map(({ seen, since }) => ({ seen, ready: since + leafLagMs <= asOf }));
+    return {
+      ctx,
+      instance,
+      interfaces,
+      credentials: () => roleCredentials(ctx, instance, instance.role ?? ""),
+    };
+  }
+
+  async runInstances(request: RunInstancesRequest): Promise<Instance[]> {
+    const launched = await this.#guarded("launch instances", (ctx) =>
+      runInstances(ctx, { role: nodeRoleName, ...request }, "AIDAENIVERSELAB"),
+    );
+    await Promise.all(launched.map(({ instanceId }) => this.#launchPad.launched(instanceId)));
+    return launched;
+  }
+
+  async terminateInstances(instanceIds: readonly string[]): Promise<void> {
+    await this.#guarded("terminate instances", (ctx) => terminateInstances(ctx, instanceIds));
+    const delay = this.#settings.transitionsMs.terminate;
+    if (delay > 0) await this.#clock.sleep(delay, this.#closed.signal);
+    await Promise.all(instanceIds.map((instanceId) => this.#launchPad.ended(instanceId)));
+    await this.#advance();
+  }
+
+  createCluster(request: CreateClusterRequest): Promise<EksCluster> {
+    return this.#guarded(`create the cluster ${request.name}`, (ctx) => createCluster(ctx, request));
+  }
+
+  updateCluster(name: string, change: ClusterChange): Promise<EksCluster> {
+    return this.#guarded(`update the cluster ${name}`, (ctx) => updateCluster(ctx, name, change));
+  }
+
+  deleteCluster(name: string): Promise<void> {
+    return this.#guarded(`delete the cluster ${name}`, (ctx) => deleteCluster(ctx, name));
+  }
+
+  createNodegroup(request: CreateNodegroupRequest): Promise<EksNodegroup> {
+    return this.#guarded(`create the node group ${request.name}`, (ctx) => createNodegroup(ctx, request));
+  }
+
+  resizeNodegroup(clusterName: string, name: string, size: EksNodegroup["size"]): Promise<void> {
+    return this.#guarded(`resize the node group ${name}`, (ctx) =>
+      resizeNodegroup(ctx, clusterName, name, size),
+    );
+  }
+
+  /** A change that the lab asks for: AWS's refusal becomes an error of ours. */
+  async #guarded<T>(attempted: string, run: (ctx: Context) => T): Promise<T> {
+    try {
+      return await this.#mutate(run);
+    } catch (error) {
+      if (!(error instanceof Ec2Fault)) throw error;
+      throw new EniverseError("conflict", {
+        attempted,
+        found: `${error.code}: ${error.message}`,
+        cause: error,
+        facts: { ec2Code: error.code, ec2Message: error.message },
+      });
+    }
+  }
+
+  fabricSpec(): FabricSpec {
+    return fabricSpec(this.state, this.network.vpcId);
+  }
+
+  connect(hooks: CloudHooks): void {
+    if (hooks.applyFabric !== undefined) this.#fabric.connect(hooks.applyFabric);
+    this.#launchPad.connect(hooks);
+  }
+
+  async resume(): Promise<void> {
+    await this.#fabric.sync();
+    if (this.#fabric.failure !== undefined) {
+      throw new EniverseError("unavailable", {
+        attempted: "apply the packet plane",
+        found: this.#fabric.failure,
+      });
+    }
+    this.#launchPad.takeUp();
+    await this.#advance();
+  }
+
+  onChange(listener: (changes: readonly ResourceChange[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  check(): string[] {
+    const { failure } = this.#fabric;
+    const broken = checkCloud(this.state);
+    return failure === undefined ? broken : [...broken, `the packet plane could not be applied: ${failure}`];
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#timer?.cancel.abort();
+    this.#store?.close();
+  }
+
+  #context(): Context {
+    return {
+      state: this.state,
+      now: this.#clock.now(),
+      random: this.#random,
+      account: this.#account,
+      settings: this.#settings,
+    };
+  }
+
+  /** Reads or changes the model, stores what changed, and waits until the packet plane has it. */
+  async #mutate<T>(run: (ctx: Context) => T): Promise<T> {
+    const ctx = this.#context();
+    progress(ctx);
+    let result: T;
+    try {
+      result = run(ctx);
+    } finally {
+      await this.#commit();
+    }
+    return result;
+  }
+
+  /** Carries out what time has brought about. */
+  async #advance(): Promise<void> {
+    if (progress(this.#context())) await this.#commit();
+  }
+
+  async #commit(): Promise<void> {
+    const changes = this.state.takeChanges();
+    this.#arm();
+    if (changes.length === 0) return;
+    this.#save(changes);
+    const now = this.#clock.now();
+    for (const { kind, id } of changes) {
+      if (kind === "network-interface") this.#recordInterface(id, now);
+      if (kind === "instance" && !this.state.instances.has(id)) this.#history.forgetInstance(id);
+    }
+    for (const listener of this.#listeners) listener(changes);
+    this.#launchPad.look(changes);
+    if (changes.some(({ kind }) => fabricKinds.has(kind))) await this.#fabric.sync();
+  }
+
+  /** A machine starts with its primary interface in the metadata; later ones come with the lag. */
+  #recordInterface(eniId: string, now: number): void {
+    const eni = this.state.enis.get(eniId);
+    const instance = this.state.instances.get(eni?.attachment?.instanceId ?? "");
+    const atLaunch = instance !== undefined && eni?.attachment?.attachTime === instance.launchTime;
+    const first = atLaunch && !this.#history.knows(eniId);
+    this.#history.record(eniId, eni, first ? Number.NEGATIVE_INFINITY : now, this.#keepFrom());
+  }
+
+  #keepFrom(): number {
+    return this.#frozenAt ?? Number.POSITIVE_INFINITY;
+  }
+
+  #save(changes: readonly ResourceChange[]): void {
+    this.#store?.save(
+      changes.map(({ kind, id }) => ({ kind, id, resource: this.state.tables[kind].get(id) })),
+    );
+  }
+
+  /** Wakes the cloud up when the next transition is due. */
+  #arm(): void {
+    const at = nextDue(this.state);
+    if (
+      at === undefined ||
+      this.#closed.signal.aborted ||
+      (this.#timer?.at ?? Number.POSITIVE_INFINITY) <= at
+    ) {
+      return;
+    }
+    this.#timer?.cancel.abort();
+    const timer = { at, cancel: new AbortController() };
+    this.#timer = timer;
+    this.#wake(timer).catch((error: unknown) => {
+      this.#log("error", "a transition could not be carried out", { error: messageOf(error) });
+    });
+  }
+
+  async #wake(timer: { readonly at: number; readonly cancel: AbortController }): Promise<void> {
+    try {
+      await this.#clock.sleep(Math.max(0, timer.at - this.#clock.now()), timer.cancel.signal);
+    } catch {
+      // Another transition comes earlier, or the cloud was closed.
+      return;
+    }
+    this.#timer = undefined;
+    await this.#advance();
+    this.#arm();
+  }
+}
