@@ -188,7 +188,7 @@ class NamespaceFabric implements LiveFabric {
       const changes = diffRouter(found, wanted);
       if (!isEmpty(changes)) {
         if (changes.unchecked) runNft(uncheckedScript(changes.unchecked), this.#router.netns);
-        this.#router.carryOut(changes, wanted.ports, (place) => places.get(place)?.path ?? "");
+        await this.#router.carryOut(changes, wanted.ports, (place) => places.get(place)?.path ?? "");
       }
       this.#configure(spec, wanted, places);
       this.#found = wanted;

@@ -2,8 +2,7 @@ import { ipv4 } from "../../addr/ipv4.ts";
 import type { Netns } from "../../linux/netns.ts";
 import { runNft } from "../../linux/nft.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
-import { setKernel, startIpv4 } from "./link.ts";
-import { allowBigSegments } from "./link-attributes.ts";
+import { setFastLink, setKernel, startIpv4 } from "./link.ts";
 import { natRules } from "./ruleset.ts";
 import type { NatState } from "./wanted.ts";
 
@@ -28,8 +27,7 @@ export function setUpNatGateway(netns: Netns, nat: NatState): void {
   using rtnetlink = Rtnetlink.open(netns);
   rtnetlink.setLink(rtnetlink.indexOf("lo"), { up: true });
   const interfaceIndex = rtnetlink.indexOf(natDevice);
-  allowBigSegments(rtnetlink, interfaceIndex);
-  rtnetlink.setLink(interfaceIndex, { up: true });
+  setFastLink(rtnetlink, interfaceIndex, { up: true });
   for (const entry of rtnetlink.addresses({ interfaceIndex, family: 4 })) {
     if (entry.address !== nat.address)
       rtnetlink.deleteAddress({ interfaceIndex, address: entry.address, bits: entry.bits });

@@ -7,8 +7,7 @@ import { Rtnetlink, type RtRequest } from "../../linux/rtnetlink/rtnetlink.ts";
 import { addRuleRequest, deleteRuleRequest } from "../../linux/rtnetlink/rule.ts";
 import type { RouteSpec } from "../../linux/rtnetlink/values.ts";
 import type { PortBlock, RouterChanges } from "./diff.ts";
-import { connectEnds, setKernel, startIpv4, startIpv6 } from "./link.ts";
-import { allowBigSegments, deleteLinks } from "./link-attributes.ts";
+import { connectEnds, setFastLink, setKernel, startIpv4, startIpv6 } from "./link.ts";
 import { type LinkEnd, linkLocalOf, links, routerLinkLocal, routerMac, vpcMtu } from "./names.ts";
 import { portAlias } from "./observe.ts";
 import {
@@ -61,11 +60,15 @@ export class Router {
    * Carries out the changes on the way to `ports`; `netnsPath` tells where the place of a new port is. Throws at
    * the first that fails.
    */
-  carryOut(changes: RouterChanges, ports: RouterState["ports"], netnsPath: (place: string) => string): void {
+  async carryOut(
+    changes: RouterChanges,
+    ports: RouterState["ports"],
+    netnsPath: (place: string) => string,
+  ): Promise<void> {
     const { rtnetlink } = this;
     const doomed = changes.removePorts.map(({ device }) => this.#indexes.get(device));
-    deleteLinks(
-      rtnetlink,
+    await Rtnetlink.deleteLinksInBackground(
+      this.netns,
       doomed.filter((index) => index !== undefined),
     );
     for (const { device } of changes.removePorts) this.#indexes.delete(device);
@@ -129,10 +132,9 @@ export class Router {
       // Any number of its own: Linux answers ARP only for what is behind another medium.
       [`net/ipv4/conf/${device}/medium_id`]: index,
     });
-    allowBigSegments(this.rtnetlink, index);
     using guest = Rtnetlink.open(place);
-    allowBigSegments(guest, peerIndex);
-    this.rtnetlink.setLink(index, { alias: portAlias(port), up: true });
+    setFastLink(guest, peerIndex, {});
+    setFastLink(this.rtnetlink, index, { alias: portAlias(port), up: true });
     const { mac } = port;
     return [
       replaceNeighbourRequest({ interfaceIndex: index, address: gatewayHop(port, 4), mac }),
