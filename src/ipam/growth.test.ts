@@ -1,0 +1,176 @@
+import { describe, expect, test } from "bun:test";
+import { FakeCloud } from "./fake-cloud.ts";
+import { actionsOf, cloudWith, rulesOf, singles } from "./fake-node.ts";
+import type { SettingsInput } from "./settings.ts";
+import type { Action } from "./types.ts";
+
+describe("growing", () => {
+  test("S15: enough for maxPods is enough", () => {
+    const cloud = cloudWith(
+      { warmEniTarget: 0, warmIpTarget: 5 },
+      { "eni-0": singles(3) },
+      { ipv4PerEni: 4, maxPods: 3 },
+    );
+    cloud.land(3);
+    expect(cloud.decide().actions).toEqual([]);
+    expect(rulesOf(cloud.decide())).toEqual(["max-pods"]);
+  });
+
+  test("S18: a new ENI is filled, or has what the targets lack", () => {
+    const full = { "eni-0": singles(14) };
+    const create = { kind: "create-eni", card: 0, what: "addresses", avoidSubnets: [] } as const;
+    const byEni = cloudWith({ warmEniTarget: 1 }, full);
+    byEni.land(1);
+    expect(actionsOf(byEni.decide())).toEqual([{ ...create, count: 14 }]);
+    const byIp = cloudWith({ warmIpTarget: 3 }, full);
+    byIp.land(14);
+    expect(actionsOf(byIp.decide())).toEqual([{ ...create, count: 3 }]);
+  });
+
+  test("all that waiting pods need is ordered at once, and not twice", () => {
+    const cloud = cloudWith({ warmEniTarget: 1 }, { "eni-0": singles(4) });
+    cloud.land(30);
+    const decision = cloud.decide();
+    expect(actionsOf(decision).map(({ kind }) => kind)).toEqual([
+      "assign",
+      "create-eni",
+      "create-eni",
+      "create-eni",
+    ]);
+    expect(decision.actions[0]).toMatchObject({
+      action: { eniId: "eni-0", count: 10 },
+      reason: { rule: "demand", values: { waiting: 26, total: 4 } },
+    });
+    for (const planned of decision.actions) cloud.ledger.begin(planned, cloud.now);
+    expect(cloud.decide().actions).toEqual([]);
+  });
+
+  test("cooling addresses do not hold up waiting pods", () => {
+    const cloud = cloudWith({ warmIpTarget: 1, minimumIpTarget: 4 }, { "eni-0": singles(4) });
+    cloud.land(3);
+    cloud.land(0);
+    cloud.land(3);
+    expect(cloud.ledger.waiting.anyCard).toBe(2);
+    expect(actionsOf(cloud.decide())).toMatchObject([{ kind: "assign", count: 2 }]);
+  });
+
+  test("S19: with its own subnet full, an ENI elsewhere is tried, and the full subnet left alone for 120 s", () => {
+    const cloud = cloudWith({ warmEniTarget: 1 }, { "eni-0": singles(4) });
+    cloud.fullSubnets.add("subnet-a");
+    const [assign] = cloud.begin();
+    if (assign === undefined) throw new Error("nothing begun");
+    cloud.finish(assign);
+    const failedAt = cloud.now;
+    expect(actionsOf(cloud.decide())).toEqual([
+      { kind: "create-eni", card: 0, what: "addresses", count: 14, avoidSubnets: ["subnet-a"] },
+    ]);
+    for (const create of cloud.begin()) cloud.finish(create);
+    expect(cloud.decide()).toMatchObject({ actions: [], wakeAt: failedAt + 120_001 });
+    expect(rulesOf(cloud.decide())).toEqual(["insufficient-back-off", "create-back-off"]);
+    cloud.now = failedAt + 120_000;
+    expect(cloud.decide().actions).toEqual([]);
+    cloud.now = failedAt + 120_001;
+    expect(actionsOf(cloud.decide())[0]).toMatchObject({ kind: "assign", eniId: "eni-0" });
+  });
+
+  test("with discovery off, a full subnet stops new ENIs too; with it on, another known subnet takes them", () => {
+    const off = cloudWith({ subnetDiscovery: false }, { "eni-0": singles(4) });
+    off.ledger.insufficientAt.set("subnet-a", off.now);
+    expect(off.decide().actions).toEqual([]);
+    const on = cloudWith({}, { "eni-0": singles(4) });
+    on.ledger.insufficientAt.set("subnet-a", on.now);
+    on.ledger.newEniSubnets = ["subnet-a", "subnet-b"];
+    expect(actionsOf(on.decide())).toMatchObject([{ kind: "create-eni" }]);
+    on.ledger.newEniSubnets = ["subnet-a"];
+    expect(on.decide().actions).toEqual([]);
+  });
+
+  test("another failure holds back only its like, longer each time", () => {
+    const cloud = cloudWith({}, { "eni-0": [] });
+    const pauses: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      const [planned] = cloud.decide().actions;
+      const begun = planned && cloud.ledger.begin(planned, cloud.now);
+      if (begun === undefined) throw new Error("nothing begun");
+      cloud.ledger.finish(
+        begun.id,
+        { kind: "failed", error: "Throttling", insufficientSubnets: [] },
+        cloud.now,
+      );
+      const until = cloud.ledger.retryAt.get("assign 0 eni-0") ?? 0;
+      pauses.push(until - cloud.now);
+      cloud.now = until;
+    }
+    expect(pauses).toEqual([5000, 10_000, 20_000, 40_000, 60_000, 60_000]);
+  });
+
+  test("S20: nothing is grown or freed on a cordoned node unless that is wanted", () => {
+    for (const manageNonSchedulable of [false, true]) {
+      const cloud = cloudWith({ customNetworking: true, manageNonSchedulable });
+      cloud.ledger.cordoned = true;
+      expect(actionsOf(cloud.decide()).map(({ kind }) => kind)).toEqual(
+        manageNonSchedulable ? ["create-eni"] : [],
+      );
+      if (!manageNonSchedulable) expect(rulesOf(cloud.decide())).toContain("cordoned");
+    }
+  });
+
+  test("nothing at all is done while terminating, or where provisioning is disabled", () => {
+    const cloud = cloudWith({ warmIpTarget: 1 }, { "eni-0": singles(9) });
+    expect(cloud.decide().actions.length).toBe(1);
+    cloud.ledger.terminating = true;
+    expect(cloud.decide().actions).toEqual([]);
+    for (const setting of [{ provisioningDisabled: true }, { imdsOnly: true }]) {
+      expect(cloudWith(setting).decide().actions).toEqual([]);
+      expect(rulesOf(cloudWith(setting).decide())).toContain("provisioning-disabled");
+    }
+  });
+
+  test("S50: MAX_ENI, unmanaged ENIs and the trunk's place limit new ENIs", () => {
+    const enisWith = (settings: SettingsInput, unmanaged = 0): number => {
+      const cloud = new FakeCloud({ instance: { enis: 4, ipv4PerEni: 4 }, settings });
+      cloud.ledger.setUnmanagedEnis(0, unmanaged);
+      cloud.settle();
+      return cloud.slots().length;
+    };
+    expect(enisWith({ warmEniTarget: 3 })).toBe(3);
+    expect(enisWith({ warmEniTarget: 3, maxEni: 2 })).toBe(2);
+    expect(enisWith({ warmEniTarget: 3, maxEni: 99 })).toBe(3);
+    expect(enisWith({ warmEniTarget: 9 })).toBe(4);
+    expect(enisWith({ warmEniTarget: 9 }, 1)).toBe(3);
+    expect(enisWith({ warmEniTarget: 9, podEni: true })).toBe(3);
+  });
+
+  test("an ENI that was created or is being freed takes up its place", () => {
+    const cloud = cloudWith({ warmEniTarget: 9 }, { "eni-0": singles(14), "eni-1": [] }, { enis: 2 });
+    cloud.now += 61_000;
+    cloud.ledger.begin(
+      {
+        action: { kind: "free-eni", card: 0, eniId: "eni-1" },
+        reason: { rule: "extra-eni", card: 0, settings: [], values: {} },
+      },
+      cloud.now,
+    );
+    expect(cloud.decide().actions).toEqual([]);
+    expect(rulesOf(cloud.decide())).toEqual(["max-eni"]);
+  });
+
+  test("custom networking leaves the primary ENI out", () => {
+    const cloud = new FakeCloud({
+      instance: { enis: 3, ipv4PerEni: 10 },
+      settings: { customNetworking: true },
+    });
+    cloud.scale(12);
+    expect(cloud.slots()).toEqual([0, 9, 9]);
+  });
+
+  test("S35: the trunk is asked for once, and where there is room for it", () => {
+    const trunk: Action = { kind: "request-trunk", card: 0 };
+    expect(actionsOf(cloudWith({ podEni: true, maxEni: 1 }, { "eni-0": singles(14) }).decide())).toEqual([]);
+    const cloud = cloudWith({ podEni: true }, { "eni-0": singles(14) });
+    expect(actionsOf(cloud.decide())).toEqual([trunk]);
+    cloud.settle();
+    expect(cloud.calls).toEqual([trunk]);
+    expect(cloud.decide().actions).toEqual([]);
+  });
+});
