@@ -43,7 +43,7 @@ export class ControlPlane {
     const label = `${this.#paths.name}/control-plane`;
     const [found] = findHolders(label);
     const holder = found ?? (await startNamespaceHolder({ net: true }, { label, loopback: true }));
-    this.#fabric.addPlace(controlPlanePlace, holder.netnsPath);
+    this.#fabric.addPlace(controlPlanePlace, holder.netnsPath, { configure: true });
     this.#netnsPath = holder.netnsPath;
   }
 

@@ -92,7 +92,7 @@ export async function startLab(
     apiServerUrl: () => controlPlane.url(),
     log,
   });
-  controlPlane.addPlace();
+  await controlPlane.addPlace();
   nodes.adopt();
   cloud.connect({ applyFabric: (spec) => fabric.apply(spec), ...nodes.hooks });
   let listeners: Listeners | undefined;
