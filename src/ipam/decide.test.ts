@@ -22,6 +22,24 @@ describe("several cards", () => {
     },
   );
 
+  test("pods that card 0 will serve are no demand on the next card; multi-NIC pods are", () => {
+    const cloud = new FakeCloud({
+      instance: { enis: 3, ipv4PerEni: 10 },
+      settings: { multiNic: true, warmIpTarget: 1 },
+      cards: 2,
+    });
+    cloud.settle();
+    cloud.ledger.waiting = { anyCard: 4, everyCard: 3 };
+    const growth = cloud.decide().actions.map(({ action }) => ({
+      card: action.card,
+      count: action.kind === "assign" ? action.count : 0,
+    }));
+    expect(growth).toEqual([
+      { card: 0, count: 7 },
+      { card: 1, count: 3 },
+    ]);
+  });
+
   test("pods that card 0 has no room for go on to the next card", () => {
     const cloud = new FakeCloud({
       instance: { enis: 1, ipv4PerEni: 4 },
