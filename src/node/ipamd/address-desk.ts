@@ -74,6 +74,7 @@ export class AddressDesk {
   async release(key: PodKey): Promise<Assignment[]> {
     const { ledger, clock, save, loop } = this.#parts;
     const released: { readonly undo: () => void; readonly held: Released }[] = [];
+    this.#giveUp(key);
     const now = clock.now();
     let wanted = 1;
     for (const { pool } of ledger.cards) {
@@ -92,6 +93,24 @@ export class AddressDesk {
     }
     loop.poke();
     return released.map(({ held }) => held.assignment);
+  }
+
+  /** A pod that is taken down while it waits needs no address any more. */
+  #giveUp(key: PodKey): void {
+    const isSame = (waiter: Waiter): boolean =>
+      waiter.key.containerId === key.containerId && waiter.key.ifName === key.ifName;
+    const gone = this.#waiters.filter(isSame);
+    if (gone.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => !isSame(waiter));
+    this.#count();
+    for (const waiter of gone) {
+      waiter.reject(
+        new EniverseError("conflict", {
+          attempted: "assign an address to a pod",
+          found: "the pod was deleted while it waited for one",
+        }),
+      );
+    }
   }
 
   #takeOrWait(key: PodKey, metadata: PodMetadata | undefined, everyCard: boolean): Promise<Given[]> {

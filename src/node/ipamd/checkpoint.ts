@@ -67,7 +67,7 @@ function encodeAllocation({ key, address, assignedAt, metadata }: Allocation): s
 
 /** As int64 text: the number of nanoseconds is beyond what a double can hold exactly. */
 function nanoseconds(milliseconds: number): string {
-  return `${Math.max(0, Math.round(milliseconds))}000000`;
+  return String(BigInt(Math.max(0, Math.round(milliseconds))) * 1_000_000n);
 }
 
 /** Reads the text of a checkpoint; throws `corrupted`, naming `path` and what to do. */

@@ -47,7 +47,7 @@ export interface DaemonParts {
   readonly makeMetrics: (readGauges: () => GaugeValues | undefined) => Metrics;
   readonly clock: Clock;
   readonly log: Log;
-  /** How long a pod may wait for an address that is on its way. Default 30 s. */
+  /** How long a pod may wait for an address that is on its way. Default 45 s. */
   readonly longestWaitMs?: number;
 }
 
@@ -62,8 +62,8 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-/** A kubelet waits two minutes for a sandbox; an ENI takes a few seconds to come. */
-const defaultWaitMs = 30_000;
+/** A kubelet waits two minutes for a sandbox; an ENI takes a few seconds to come, the default cool-down 30. */
+const defaultWaitMs = 45_000;
 /** EC2 calls that are cut off leave work to the next start. */
 const longestFinishMs = 2000;
 

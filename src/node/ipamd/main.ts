@@ -5,6 +5,8 @@ import { EniverseError, messageOf } from "../../base/error.ts";
 import { jsonLog, type Log, type LogLevel } from "../../base/log.ts";
 import { HostNetns } from "../../hostnet/host.ts";
 import type { KubeClient } from "../../kube/client.ts";
+import type { KubeClientConfig } from "../../kube/fetch-client.ts";
+import { inClusterConfig } from "../../kube/in-cluster.ts";
 import { type NodeEnvironment, readEnvironment } from "../environment.ts";
 import { handleCniRequest } from "../plugin/handler.ts";
 import { writerOf } from "../plugin/plugin-log.ts";
@@ -13,7 +15,6 @@ import { serveCni } from "../plugin/server.ts";
 import { kernelWiring } from "../plugin/wiring.ts";
 import { ipamdSocket, policyAgentSocket } from "../rpc/messages.ts";
 import { nodeVersion } from "../version.ts";
-import { clusterAccess } from "./cluster-access.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
 import { createHostNetwork } from "./host-network.ts";
 import { serveIntrospection } from "./introspection.ts";
@@ -122,11 +123,18 @@ async function serve(daemon: Daemon, netns: HostNetns): Promise<() => Promise<vo
   };
 }
 
+/** The API server of the cluster whose pod this is; undefined, and a line in the log, outside a cluster. */
 async function kubernetes(): Promise<KubeClient | undefined> {
-  const access = clusterAccess(process.env, env);
-  if (access === undefined) return undefined;
+  let config: KubeClientConfig;
+  try {
+    config = inClusterConfig(process.env);
+  } catch (thrown) {
+    log("warn", messageOf(thrown));
+    return undefined;
+  }
   const { createKubeClient } = await import("../../kube/fetch-client.ts");
-  return createKubeClient(access);
+  const userAgent = `ipamd-${env.vpcCniVersion || nodeVersion}`;
+  return createKubeClient({ ...config, userAgent, requestTimeoutMs: 5000 });
 }
 
 function signalled(): Promise<void> {
