@@ -28,7 +28,7 @@ export function attachEni(ctx: Context, request: AttachRequest): Attachment {
   if (instance.state !== "running" && instance.state !== "stopped") {
     throw faults.incorrectState(`Instance '${instance.instanceId}' is not 'running' or 'stopped'.`);
   }
-  checkFit(ctx, eni, instance, request);
+  checkFit(eni, instance, attachmentsOf(state, instance), request);
   const { attach } = settings.transitionsMs;
   return putAttachment(ctx, eni, instance, {
     deviceIndex: request.deviceIndex,
@@ -39,12 +39,18 @@ export function attachEni(ctx: Context, request: AttachRequest): Attachment {
   });
 }
 
-/** Throws unless the interface may become the device asked for of this instance. */
+/** Where an interface is or is to be on an instance; card 0 when absent. */
+export interface DeviceSlot {
+  readonly deviceIndex: number;
+  readonly networkCardIndex?: number;
+}
+
+/** Throws unless the interface may become the device asked for of an instance that has `present` already. */
 export function checkFit(
-  ctx: Context,
   eni: NetworkInterface,
-  instance: Pick<Instance, "instanceId" | "instanceType" | "vpcId" | "zone" | "eniIds">,
-  request: { readonly deviceIndex: number; readonly networkCardIndex?: number },
+  instance: Pick<Instance, "instanceId" | "instanceType" | "vpcId" | "zone">,
+  present: readonly DeviceSlot[],
+  request: DeviceSlot,
 ): void {
   const { deviceIndex, networkCardIndex = 0 } = request;
   const limits = limitsOf(instance.instanceType);
@@ -67,9 +73,7 @@ export function checkFit(
       `Network card index ${networkCardIndex} exceeds the limit for ${instance.instanceType}: it has ${limits.cards.length}.`,
     );
   }
-  const onCard = attachmentsOf(ctx.state, instance).filter(
-    (one) => one.networkCardIndex === networkCardIndex,
-  );
+  const onCard = present.filter((one) => (one.networkCardIndex ?? 0) === networkCardIndex);
   if (onCard.some((one) => one.deviceIndex === deviceIndex)) {
     throw faults.invalid(
       `Instance '${instance.instanceId}' already has an interface attached at device index '${deviceIndex}'.`,

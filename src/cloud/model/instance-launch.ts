@@ -151,14 +151,10 @@ function launchOne(
       metadataOptions: { ...defaultMetadataOptions, ...request.metadataOptions },
       tags: newTags(Object.entries(request.tags ?? {})),
     };
-    const before: { eniIds: string[] } = { eniIds: [] };
     for (const [index, eni] of enis.entries()) {
       const spec = interfaces[index];
-      if (spec === undefined) continue;
-      checkFit(ctx, eni, { ...instance, eniIds: before.eniIds }, spec);
-      before.eniIds.push(eni.eniId);
+      if (spec !== undefined) checkFit(eni, instance, interfaces.slice(0, index), spec);
     }
-    checkDistinct(interfaces);
     if (wantsPublicIp(ctx, interfaces, primary)) primary.autoPublicIp = takePublicAddress(ctx);
     state.put("instance", instanceId, instance);
     for (const [index, eni] of enis.entries()) {
@@ -176,15 +172,6 @@ function launchOne(
   } catch (fault) {
     for (const eni of made) removeEni(ctx, eni);
     throw fault;
-  }
-}
-
-function checkDistinct(interfaces: readonly LaunchInterface[]): void {
-  const seen = new Set<string>();
-  for (const { deviceIndex, networkCardIndex = 0 } of interfaces) {
-    const key = `${networkCardIndex}/${deviceIndex}`;
-    if (seen.has(key)) throw faults.invalid(`Each network interface requires a unique device index.`);
-    seen.add(key);
   }
 }
 
