@@ -17,10 +17,13 @@ import { inNetns, type Netns } from "../../linux/netns.ts";
 import { conflistText } from "../entrypoint/conflist.ts";
 import { readEnvironment } from "../environment.ts";
 import type { IpAllocationMetadata } from "../rpc/messages.ts";
+import { nodeVersion } from "../version.ts";
 import type { CniBackend } from "./backend.ts";
 import { installFile, nodePlugins } from "./build.ts";
-import { nodeCni } from "./node-cni.ts";
+import { policyAgentDialer } from "./grpc.ts";
+import { handleCniRequest } from "./handler.ts";
 import { type CniServer, serveCni } from "./server.ts";
+import { kernelWiring } from "./wiring.ts";
 
 let bed: TestBed;
 let server: CniServer | undefined;
@@ -100,7 +103,15 @@ describe.skipIf(process.getuid?.() !== 0)("aws-cni through relay and socket", ()
     held = new Map();
     mkdirSync(join(bed.folder, "bin"));
     for (const { name, content } of nodePlugins()) installFile(join(bed.folder, "bin"), name, content, 0o755);
-    server = serveCni(nodeCni({ host: bed.host, backend: backend() }), join(bed.folder, "cni.sock"));
+    const parts = {
+      host: bed.host,
+      hostRoot: "",
+      backend: backend(),
+      wiring: kernelWiring(bed.host),
+      dialPolicyAgent: policyAgentDialer(),
+      version: nodeVersion,
+    };
+    server = serveCni((request) => handleCniRequest(request, parts), join(bed.folder, "cni.sock"));
   });
   afterEach(() => {
     server?.close();
@@ -129,6 +140,25 @@ describe.skipIf(process.getuid?.() !== 0)("aws-cni through relay and socket", ()
     expect(podRules()).toEqual([]);
     expect(bed.ip(bed.node, "-4", "route", "show", "table", "all")).toEqual(before);
     expect(readFileSync(join(bed.folder, "plugin.log"), "utf8")).toContain("CNI ADD succeeded");
+  });
+
+  test("the relay of egress-cni speaks for egress-cni", async () => {
+    const pod = bed.netns("pod");
+    const enabled = parseConfigList(
+      list()
+        .source.replace('"enabled": "false"', '"enabled": "true"')
+        .replace('"nodeIP": ""', '"nodeIP": "10.0.1.10"')
+        .replace("fd00::ac:0/118", "169.254.172.0/22")
+        .replace("::/0", "0.0.0.0/0")
+        .replace("/run/cni/v4pd/egress-v6-ipam", join(bed.folder, "ipam")),
+    );
+    const result = await addNetwork(enabled, sandbox(pod), options());
+    expect(result.interfaces).toHaveLength(5);
+    expect(held.size).toBe(1);
+    expect(bed.ip(pod, "route")).toContain("169.254.172.1 dev v4if0 scope link src 169.254.172.2");
+    await deleteNetwork(enabled, sandbox(pod), options());
+    expect(bed.run(bed.node, "iptables", "-t", "nat", "-S")).not.toContain("CNI-E4");
+    expect(held.size).toBe(0);
   });
 
   test("sixteen pods at once", async () => {

@@ -63,11 +63,14 @@ export function grpcBackend(socket: string = ipamdSocket): CniBackend & { close(
 }
 
 /** The network policy agent over gRPC. */
-export function policyAgentDialer(socket: string = policyAgentSocket): DialPolicyAgent {
+export function policyAgentDialer(
+  socket: string = policyAgentSocket,
+  limitMs: number = policyDialMs,
+): DialPolicyAgent {
   return async () => {
     const service = new GrpcService("NPBackend", socket);
     try {
-      await service.ready(policyDialMs);
+      await service.ready(limitMs);
     } catch (error) {
       service.close();
       throw new Error(`connect to ${socket}: ${messageOf(error)}`);

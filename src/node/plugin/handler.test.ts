@@ -114,7 +114,14 @@ async function call(
         ...env,
       },
       stdin: new TextEncoder().encode(
-        JSON.stringify({ cniVersion: "0.4.0", name: "aws-cni", type: "aws-cni", mtu: "9001", ...config }),
+        JSON.stringify({
+          cniVersion: "0.4.0",
+          name: "aws-cni",
+          type: "aws-cni",
+          mtu: "9001",
+          pluginLogFile: "/dev/null",
+          ...config,
+        }),
       ),
     },
     parts(situation),

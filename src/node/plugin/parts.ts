@@ -1,6 +1,7 @@
 import { messageOf } from "../../base/error.ts";
 import type { Log } from "../../base/log.ts";
 import { CniError, errorCode } from "../../cni/error.ts";
+import type { HostNetns } from "../../hostnet/host.ts";
 import type { CniBackend, DialPolicyAgent, PolicyAgent } from "./backend.ts";
 import type { PodWiring } from "./wiring.ts";
 
@@ -15,6 +16,10 @@ export interface HandlerParts {
   /** Sent as ClientVersion; ipamd turns other versions away. */
   readonly version: string;
   readonly log?: Log;
+  /** The node's network namespace, for egress-cni; this program's own when absent. */
+  readonly host?: HostNetns;
+  /** Where the host's log folder is mounted; "/host" when absent, "" when it is where the plugins put it. */
+  readonly hostRoot?: string;
 }
 
 /** Runs `step`; a failure becomes a CNI error 999 whose text is "prefix: its own text". */
