@@ -25,7 +25,11 @@ export function podSandboxes(machine: LabMachine): PodSandbox[] {
     if (!existsSync(file)) return [];
     const { pod, sandbox } = JSON.parse(readFileSync(file, "utf8")) as PodState;
     const { namespace = "default", name } = pod.metadata;
-    const netns = sandbox?.netns === undefined ? {} : { netns: join(root, sandbox.netns) };
+    // /var/run is an absolute link to /run, which would lead out of the node's root.
+    const netns =
+      sandbox?.netns === undefined
+        ? {}
+        : { netns: join(root, sandbox.netns.replace(/^\/var\/run\//, "/run/")) };
     return [{ uid, namespace, name, ...netns }];
   });
 }

@@ -57,6 +57,7 @@ export const raw = {
   close: library.func("int close(int fd)"),
   setns: library.func("int setns(int fd, int kind)"),
   unshare: library.func("int unshare(int flags)"),
+  sethostname: library.func("int sethostname(const char *name, size_t length)"),
   mount: library.func(
     "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
   ),

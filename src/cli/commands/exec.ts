@@ -3,7 +3,7 @@ import { EniverseError } from "../../base/error.ts";
 import { podSandboxes } from "../../lab/pod-netns.ts";
 import { connectToLab, type LabConnection } from "../lab-connection.ts";
 import { labName } from "../lab-name.ts";
-import { runInNode } from "./node.ts";
+import { commandOf, runInNode } from "./node.ts";
 
 export function addExec(program: Command): void {
   program
@@ -29,8 +29,10 @@ Examples:
       ) => {
         const lab = await connectToLab(labName(command));
         const { machine, netns } = findPod(lab, name, flags.namespace);
+        const given = commandOf(words);
+        const argv = given.length > 0 ? given : ["bash"];
         const inside = netns === undefined ? [] : ["nsenter", `--net=${netns}`, "--"];
-        process.exitCode = await runInNode(machine, [...inside, ...(words.length > 0 ? words : ["bash"])]);
+        process.exitCode = await runInNode(machine, [...inside, ...argv]);
       },
     );
 }

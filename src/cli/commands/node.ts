@@ -25,7 +25,7 @@ Examples:
     .action(async (name: string, words: readonly string[], _flags: unknown, command: Command) => {
       const { status } = await connectToLab(labName(command));
       const machine = machineNamed(status.machines, name);
-      process.exitCode = await runInNode(machine, words.length > 0 ? words : ["bash"]);
+      process.exitCode = await runInNode(machine, commandOf(words));
     });
 }
 
@@ -42,9 +42,15 @@ export function machineNamed(machines: readonly LabMachine[], name: string): Lab
   });
 }
 
+/** The words after `--`, which commander hands over with the rest. */
+export function commandOf(words: readonly string[]): readonly string[] {
+  return words[0] === "--" ? words.slice(1) : words;
+}
+
 /** Runs a program in the node with this terminal; resolves with its exit status. */
 export function runInNode(machine: LabMachine, words: readonly string[]): Promise<number> {
-  const child = spawn("nsenter", ["--target", String(machine.initPid), "--all", "--wd=/", "--", ...words], {
+  const argv = words.length > 0 ? words : ["bash"];
+  const child = spawn("nsenter", ["--target", String(machine.initPid), "--all", "--", ...argv], {
     stdio: "inherit",
     env: {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

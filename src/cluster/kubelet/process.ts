@@ -1,13 +1,4 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { accessSync, closeSync, constants, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { EniverseError, messageOf } from "../../base/error.ts";
 import { check, cloneFlag, closeFd, O_CLOEXEC, O_RDONLY, raw } from "../../linux/libc.ts";
@@ -126,7 +117,7 @@ function withHostname<T>(hostname: string, work: () => T): T {
   try {
     check(raw.unshare(cloneFlag.newUts), "make a UTS namespace");
     try {
-      writeFileSync("/proc/sys/kernel/hostname", hostname);
+      check(raw.sethostname(hostname, Buffer.byteLength(hostname)), `name the host ${hostname}`);
       return work();
     } finally {
       check(raw.setns(before, cloneFlag.newUts), "go back to the UTS namespace");
