@@ -117,8 +117,9 @@ function decodeAllocation(entry: unknown, index: number, path: string): Allocati
   };
 }
 
+/** Rounded, because a double holds nanoseconds since 1970 only to within 256 of them. */
 function milliseconds(nanos: number): number {
-  return Math.floor(nanos / 1_000_000);
+  return Math.round(nanos / 1_000_000);
 }
 
 function textIn(record: Record<string, unknown>, field: string): string {
