@@ -17,6 +17,8 @@ export interface EventRecorder {
 const rememberedEvents = 4096;
 /** How many requests go out at once. */
 const atOnce = 4;
+/** Good news waits this long, so that the work that it tells of goes first (ms). */
+const normalDelayMs = 500;
 
 interface Pending {
   readonly about: KubeObject;
@@ -116,12 +118,22 @@ export function createEventRecorder(
     }
   };
 
+  const delayed: Pending[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const release = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    queue.push(...delayed.splice(0));
+    pump();
+  };
   return {
     record: (about, type, reason, message) => {
-      queue.push({ about, type, reason, message, at: options.clock.now() });
-      pump();
+      delayed.push({ about, type, reason, message, at: options.clock.now() });
+      if (type === "Warning") release();
+      else timer ??= setTimeout(release, normalDelayMs);
     },
     flush: async () => {
+      release();
       while (running.size > 0) await Promise.allSettled(running);
     },
   };

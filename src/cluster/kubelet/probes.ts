@@ -25,8 +25,12 @@ export interface ProbeTarget {
 }
 
 const second = 1000;
-/** Until a container was ready once it is asked more often than its period says, so that it is not kept waiting (ms). */
-const firstPeriodMs = 1_000;
+/**
+ * Until a container was ready once it is asked more often than its period says, so that it is not kept waiting:
+ * after 0.1 s, doubling to 1 s.
+ */
+const firstPeriodMs = 100;
+const longestFirstPeriodMs = 1_000;
 
 /** Asks once. Never rejects. */
 export async function probeOnce(probe: Probe, target: ProbeTarget): Promise<ProbeResult> {
@@ -155,6 +159,7 @@ export async function keepProbing(
 ): Promise<void> {
   const counter = new ProbeCounter(probe);
   const periodMs = (probe.periodSeconds ?? 10) * second;
+  let hurryMs = firstPeriodMs;
   let succeeded = false;
   try {
     await clock.sleep((probe.initialDelaySeconds ?? 0) * second, signal);
@@ -166,8 +171,9 @@ export async function keepProbing(
       const verdict = counter.count(success);
       if (verdict !== undefined) on.verdict({ kind, success: verdict });
       if (kind === "startup" && verdict === true) return;
-      const hurry = kind === "readiness" && !succeeded;
-      await clock.sleep(hurry ? Math.min(periodMs, firstPeriodMs) : periodMs, signal);
+      const hurry = kind !== "liveness" && !succeeded;
+      await clock.sleep(hurry ? Math.min(periodMs, hurryMs) : periodMs, signal);
+      hurryMs = Math.min(hurryMs * 2, longestFirstPeriodMs);
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Pod } from "../../kube/resources.ts";
@@ -85,12 +85,18 @@ export class StateFolder {
     return join(this.#folder, uid);
   }
 
+  /**
+   * Outlives a killed process, not a lost machine: no fsync. The old file goes before the new one takes its name,
+   * because ext4 writes a file out at once when it is renamed over another (auto_da_alloc); in between the whole
+   * state is in the other file.
+   */
   save(state: PodState): void {
     const dir = this.podDir(state.pod.metadata.uid ?? "");
-    mkdirSync(dir, { recursive: true, mode: 0o750 });
-    // Renamed into place without fsync: it must outlive a killed process, not a lost machine.
-    writeFileSync(join(dir, "state.json.tmp"), JSON.stringify(state), { mode: 0o600 });
-    renameSync(join(dir, "state.json.tmp"), join(dir, "state.json"));
+    if (!existsSync(dir)) mkdirSync(dir, { recursive: true, mode: 0o750 });
+    const file = join(dir, stateFile);
+    writeFileSync(file + newer, JSON.stringify(state), { mode: 0o600 });
+    rmSync(file, { force: true });
+    renameSync(file + newer, file);
   }
 
   remove(uid: string): void {
@@ -101,14 +107,24 @@ export class StateFolder {
   load(): PodState[] {
     const states: PodState[] = [];
     for (const uid of readdirSync(this.#folder)) {
-      try {
-        const state: unknown = JSON.parse(readFileSync(join(this.#folder, uid, "state.json"), "utf8"));
-        if (isState(state)) states.push(state);
-      } catch {
-        this.remove(uid);
-      }
+      const file = join(this.#folder, uid, stateFile);
+      const state = readState(file) ?? readState(file + newer);
+      if (state === undefined) this.remove(uid);
+      else states.push(state);
     }
     return states;
+  }
+}
+
+const stateFile = "state.json";
+const newer = ".tmp";
+
+function readState(file: string): PodState | undefined {
+  try {
+    const state: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return isState(state) ? state : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,6 +5,8 @@ import type { KubeClient } from "../../kube/client.ts";
 import { type Pod, type PodStatus, pods } from "../../kube/resources.ts";
 
 const writesAtOnce = 8;
+/** A status that nobody waits for is written after this time, with what has changed until then (ms). */
+const restMs = 100;
 const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 
@@ -14,6 +16,7 @@ interface Entry {
   /** As it was last accepted. */
   written: string;
   busy: boolean;
+  timer?: ReturnType<typeof setTimeout>;
   readonly waiters: (() => void)[];
 }
 
@@ -40,19 +43,30 @@ export class StatusWriter {
     entry.wanted = status;
     this.#entries.set(uid, entry);
     if (entry.busy || JSON.stringify(status) === entry.written) return;
+    if (isAwaited(status)) this.#send(uid);
+    else entry.timer ??= setTimeout(() => this.#send(uid), restMs);
+  }
+
+  #send(uid: string): void {
+    const entry = this.#entries.get(uid);
+    clearTimeout(entry?.timer);
+    if (entry === undefined) return;
+    delete entry.timer;
     this.#queue.add(uid);
-    // Several changes of one turn are one write.
-    queueMicrotask(() => this.#pump());
+    this.#pump();
   }
 
   /** Resolves when the pod's newest status is written or the pod is gone. */
   async flush(uid: string): Promise<void> {
     const entry = this.#entries.get(uid);
-    if (entry === undefined || (!entry.busy && !this.#queue.has(uid))) return;
+    if (entry === undefined) return;
+    if (entry.timer !== undefined) this.#send(uid);
+    if (!entry.busy && !this.#queue.has(uid)) return;
     await new Promise<void>((resolve) => entry.waiters.push(resolve));
   }
 
   forget(uid: string): void {
+    clearTimeout(this.#entries.get(uid)?.timer);
     this.#done(uid);
     this.#entries.delete(uid);
     this.#queue.delete(uid);
@@ -111,6 +125,12 @@ export class StatusWriter {
       }
     }
   }
+}
+
+/** Somebody waits for pods to become ready or to be over. */
+function isAwaited({ phase, conditions }: PodStatus): boolean {
+  if (phase === "Succeeded" || phase === "Failed") return true;
+  return conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
 }
 
 /** A merge patch; the uid makes sure that it is this pod and not its successor. */
