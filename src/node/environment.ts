@@ -13,7 +13,11 @@ import {
 } from "./environment-values.ts";
 
 /**
- * Every variable of the aws-node DaemonSet, once: names, defaults and meanings are the official CNI's. Programs
+ * The programs of a node: `init/` prepares it, `entrypoint/` installs the plugins and starts `ipamd/`, `plugin/`
+ * is aws-cni (a relay that carries each call to ipamd, and what ipamd does with it), `egress/` is egress-cni,
+ * `health-probe/` asks ipamd's health, `rpc/` has the gRPC messages between them.
+ *
+ * This file has every variable of the aws-node DaemonSet, once: names, defaults and meanings are the official CNI's. Programs
  * call {@link readEnvironment}; the reference table of the docs and the DaemonSet object are made from the same
  * definition.
  */

@@ -86,7 +86,8 @@ describe("ipamd over gRPC", () => {
 
 describe("the policy agent over gRPC", () => {
   test("is dialled first, then called", async () => {
-    const agent = await policyAgentDialer(socket)();
+    const dial = policyAgentDialer(socket);
+    const agent = await dial();
     const enforce = {
       K8S_POD_NAME: "web",
       K8S_POD_NAMESPACE: "default",
@@ -96,8 +97,33 @@ describe("the policy agent over gRPC", () => {
     expect(await agent.enforceNpToPod(enforce)).toEqual({ Success: true });
     expect(seen).toEqual(enforce);
     const forget = { K8S_POD_NAME: "web", K8S_POD_NAMESPACE: "default" };
-    expect(await agent.deletePodNp(forget)).toEqual({ Success: false });
     agent.close();
+    expect(await (await dial()).deletePodNp(forget)).toEqual({ Success: false });
+    dial.close();
+  });
+
+  test("that was started again is found again", async () => {
+    const path = join(folder, "agent.sock");
+    const start = async (): Promise<Server> => {
+      const agent = new Server();
+      agent.addService(serviceOf("NPBackend"), {
+        EnforceNpToPod: (_call: unknown, done: sendUnaryData<unknown>) => done(null, { Success: true }),
+        DeletePodNp: (_call: unknown, done: sendUnaryData<unknown>) => done(null, { Success: true }),
+      });
+      await new Promise((resolve) =>
+        agent.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), resolve),
+      );
+      return agent;
+    };
+    const dial = policyAgentDialer(path);
+    const forget = { K8S_POD_NAME: "web", K8S_POD_NAMESPACE: "default" };
+    for (let life = 0; life < 2; life++) {
+      const agent = await start();
+      expect(await (await dial()).deletePodNp(forget)).toEqual({ Success: true });
+      agent.forceShutdown();
+      rmSync(path, { force: true });
+    }
+    dial.close();
   });
 
   test("that does not answer is an error that names its socket", async () => {

@@ -62,23 +62,53 @@ export function grpcBackend(socket: string = ipamdSocket): CniBackend & { close(
   };
 }
 
-/** The network policy agent over gRPC. */
+/** A dialer that keeps its connection for the next call. */
+export type PolicyAgentDialer = DialPolicyAgent & { close(): void };
+
+/**
+ * The network policy agent over gRPC. The connection stays open between calls, since every ADD and DEL makes one.
+ * An agent that was started again in between is found at the second try; its calls may be made twice.
+ */
 export function policyAgentDialer(
   socket: string = policyAgentSocket,
   limitMs: number = policyDialMs,
-): DialPolicyAgent {
-  return async () => {
-    const service = new GrpcService("NPBackend", socket);
+): PolicyAgentDialer {
+  let kept: GrpcService | undefined;
+  const close = (): void => {
+    kept?.close();
+    kept = undefined;
+  };
+  const connected = async (): Promise<GrpcService> => {
+    kept ??= new GrpcService("NPBackend", socket);
+    const service = kept;
     try {
       await service.ready(limitMs);
+      return service;
     } catch (error) {
-      service.close();
+      if (kept === service) close();
       throw new Error(`connect to ${socket}: ${messageOf(error)}`);
     }
+  };
+  const call = async <Reply>(service: GrpcService, method: string, request: unknown): Promise<Reply> => {
+    try {
+      return await service.call<Reply>(method, request);
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      if (kept === service) close();
+      return await (await connected()).call<Reply>(method, request);
+    }
+  };
+  const dial: DialPolicyAgent = async () => {
+    const service = await connected();
     return {
-      enforceNpToPod: (request) => service.call("EnforceNpToPod", request),
-      deletePodNp: (request) => service.call("DeletePodNp", request),
-      close: () => service.close(),
+      enforceNpToPod: (request) => call(service, "EnforceNpToPod", request),
+      deletePodNp: (request) => call(service, "DeletePodNp", request),
+      close: () => {},
     };
   };
+  return Object.assign(dial, { close });
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("rpc error: code = Unavailable ");
 }

@@ -16,15 +16,17 @@ const about = (process.env.CNI_COMMAND ?? "") === "";
 const stdin = about ? new Uint8Array() : readFileSync(0);
 using host = HostNetns.open();
 const backend = grpcBackend(process.env.AWS_CNI_IPAMD_SOCKET || ipamdSocket);
+const dialPolicyAgent = policyAgentDialer();
 const plugin = awsCni({
   backend,
   wiring: kernelWiring(host),
-  dialPolicyAgent: policyAgentDialer(),
+  dialPolicyAgent,
   version: nodeVersion,
   log: pluginLog(stdin, "aws-cni"),
 });
 const outcome = await runPlugin(plugin, process.env, stdin);
 backend.close();
+dialPolicyAgent.close();
 process.stderr.write(outcome.stderr);
 process.stdout.write(outcome.stdout);
 process.exitCode = outcome.exitCode;
