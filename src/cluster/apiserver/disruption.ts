@@ -33,12 +33,10 @@ export function evictPod(engine: Engine, namespace: string, name: string, body: 
 
 /** Keeps the status of every budget true. Returns what ends it. */
 export function keepBudgets(engine: Engine): () => void {
-  let scheduled = false;
+  let scheduled: NodeJS.Immediate | undefined;
   const refresh = (): void => {
-    if (scheduled) return;
-    scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
+    scheduled ??= setImmediate(() => {
+      scheduled = undefined;
       for (const { object } of [...engine.store.list(podDisruptionBudgetType.collection)]) {
         writeStatus(engine, object as PodDisruptionBudget);
       }
@@ -50,6 +48,7 @@ export function keepBudgets(engine: Engine): () => void {
   ];
   return () => {
     for (const stop of stops) stop();
+    clearImmediate(scheduled);
   };
 }
 

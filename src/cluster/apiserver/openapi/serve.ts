@@ -4,7 +4,8 @@ import type { Registry } from "../registry.ts";
 import { encodeDocument } from "./protobuf.ts";
 import { swaggerOf } from "./swagger.ts";
 
-const protobufType = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/** Clients ask for "…v2@v1.0+protobuf", which is no media type: Go's parser refuses it in an answer. */
+const protobufType = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 export function openApiResponse(registry: Registry, request: Request, path: string): Response {
   if (path !== "/openapi/v2") throw noSuchPath();
