@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatIpv4, parseIpv4 } from "../addr/ipv4.ts";
@@ -136,10 +136,12 @@ export class Nodes {
       taints: group.taints,
       socket: kubeletSocket(paths, instance.instanceId),
     });
+    const kubeletLog = openSync(join(machine.rootPath, "var/log/kubelet.log"), "a");
     const child = machine.spawn([process.execPath, kubeletProgram, ...flags], {
       detached: true,
-      stdio: "ignore",
+      stdio: ["ignore", kubeletLog, kubeletLog],
     });
+    closeSync(kubeletLog);
     child.unref();
   }
 
