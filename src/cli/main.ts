@@ -11,6 +11,7 @@ import { addEnv } from "./commands/env.ts";
 import { addExec } from "./commands/exec.ts";
 import { addGet } from "./commands/get.ts";
 import { addLogs } from "./commands/logs.ts";
+import { addMaxPods } from "./commands/max-pods.ts";
 import { addNode } from "./commands/node.ts";
 import { addRun } from "./commands/run.ts";
 import { addScale } from "./commands/scale.ts";
@@ -52,6 +53,7 @@ for (const add of [
   addLogs,
   addVerify,
   addEnv,
+  addMaxPods,
 ]) {
   add(program);
 }

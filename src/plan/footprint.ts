@@ -1,0 +1,145 @@
+import { addressesPerPrefix } from "../ipam/settings.ts";
+import type { InstanceLimits } from "../limits/instance-types.ts";
+import { podAddresses } from "../limits/max-pods.ts";
+import { badField, count } from "./field.ts";
+import { NodeDriver } from "./node-driver.ts";
+import {
+  describeWarm,
+  isCustom,
+  type PlanMode,
+  settingsOfMode,
+  usesPrefixes,
+  type WarmSettings,
+} from "./warm-settings.ts";
+
+export interface FootprintInput {
+  readonly limits: InstanceLimits;
+  readonly mode: PlanMode;
+  readonly warm: WarmSettings;
+  /** Pods with an address of their own; pods on the host network take none. */
+  readonly pods: number;
+  /** Pods with security groups of their own: each takes one address on a branch ENI. */
+  readonly branchPods?: number;
+  readonly maxPods?: number;
+}
+
+/** What one node holds of its subnets when it is at rest. */
+export interface NodeFootprint {
+  readonly instanceType: string;
+  readonly pods: number;
+  /** ENIs, the primary and the trunk included. */
+  readonly enis: number;
+  /** Addresses for pods held; in prefixes when the mode has them. */
+  readonly held: number;
+  readonly warm: number;
+  /** /28 blocks held. */
+  readonly prefixes: number;
+  /** Single addresses from the nodes' subnet. */
+  readonly nodeSubnetSingles: number;
+  /** Single addresses from the subnet that pods live on; the same subnet without custom networking. */
+  readonly podSubnetSingles: number;
+  /** All IPv4 addresses that the node takes out of subnets. */
+  readonly addresses: number;
+  readonly explain: string;
+}
+
+const known = new Map<string, NodeFootprint>();
+
+/**
+ * The addresses that a node holds at rest, found by letting `ipam/` run a node of this type until nothing more
+ * happens. Throws `invalid_argument` when the pods do not fit on the type in this mode.
+ */
+export function nodeFootprint(input: FootprintInput, field = "podsPerNode"): NodeFootprint {
+  const { limits, mode, warm, pods, branchPods = 0, maxPods } = input;
+  checkPods(input, field);
+  const key = JSON.stringify([limits.instanceType, mode, warm, pods, branchPods, maxPods]);
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const driver = new NodeDriver({
+    limits,
+    settings: settingsOfMode(mode, warm, { podEni: branchPods > 0 }),
+    ...(maxPods === undefined ? {} : { maxPods }),
+  });
+  driver.settle();
+  for (let pod = 0; pod < pods; pod++) driver.arrive(pod);
+  driver.settle();
+  const footprint = footprintOf(input, driver);
+  known.set(key, footprint);
+  return footprint;
+}
+
+function footprintOf(input: FootprintInput, driver: NodeDriver): NodeFootprint {
+  const { limits, mode, warm, pods, branchPods = 0 } = input;
+  const enis = driver.pool.enis();
+  const { total, prefixes } = driver.pool.stats(driver.now);
+  const isIpv6 = mode === "ipv6";
+  // In IPv6 mode a pool counts the addresses of a /80; none of them is of the IPv4 subnet.
+  const held = isIpv6 ? pods : total;
+  const blocks = usesPrefixes(mode) ? prefixes : 0;
+  const poolSingles = isIpv6 || usesPrefixes(mode) ? 0 : held;
+  const otherEnis = enis.length - 1;
+  const custom = isCustom(mode);
+  const nodeSubnetSingles = 1 + (custom ? 0 : otherEnis + poolSingles + branchPods);
+  const podSubnetSingles = custom ? otherEnis + poolSingles + branchPods : 0;
+  const addresses = nodeSubnetSingles + podSubnetSingles + blocks * addressesPerPrefix;
+  const parts = isIpv6
+    ? ["1 IPv4 address of the node; pods are on its /80"]
+    : [
+        "1 address of the node",
+        ...(otherEnis > 0 ? [`${otherEnis} of its other ENIs`] : []),
+        blocks > 0
+          ? `${count(blocks, "prefix")} × ${addressesPerPrefix} = ${held} (${pods} pods, ${held - pods} warm)`
+          : `${held} for pods (${pods} pods, ${held - pods} warm)`,
+        ...(branchPods > 0 ? [`${branchPods} of branch ENIs`] : []),
+      ];
+  return {
+    instanceType: limits.instanceType,
+    pods,
+    enis: enis.length,
+    held,
+    warm: isIpv6 ? 0 : held - pods,
+    prefixes: blocks,
+    nodeSubnetSingles,
+    podSubnetSingles,
+    addresses,
+    explain: `${limits.instanceType} with ${count(pods, "pod")}, ${mode}, ${describeWarm(mode, warm)}: ${parts.join(" + ")} = ${addresses}`,
+  };
+}
+
+function checkPods(input: FootprintInput, field: string): void {
+  const { limits, mode, warm, pods, branchPods = 0, maxPods } = input;
+  const type = limits.instanceType;
+  if (branchPods > 0) {
+    const most = limits.trunkCapable ? (limits.branchEnis ?? 0) : 0;
+    if (branchPods > most || mode === "ipv6") {
+      throw badField(
+        "branchPodsPerNode",
+        String(branchPods),
+        mode === "ipv6" ? "0 in IPv6 mode" : `at most ${most}: the branch ENIs of ${type}`,
+      );
+    }
+  }
+  // aws-node and kube-proxy count against max-pods, though they need no address of their own.
+  if (maxPods !== undefined && pods + branchPods > maxPods - 2) {
+    throw badField(
+      field,
+      String(pods + branchPods),
+      `at most ${maxPods - 2}: maxPods is ${maxPods}, and aws-node and kube-proxy are two of them`,
+    );
+  }
+  if (mode === "ipv6") return;
+  const enis = Math.min(warm.maxEni ?? limits.enis, limits.enis) - (branchPods > 0 ? 1 : 0);
+  const most = podAddresses(limits, {
+    prefixDelegation: usesPrefixes(mode),
+    customNetworking: isCustom(mode),
+    maxEni: enis,
+  });
+  if (pods > most) {
+    throw badField(
+      field,
+      String(pods),
+      `at most ${most}: ${enis - (isCustom(mode) ? 1 : 0)} ENIs × ${limits.ipv4PerEni - 1}${usesPrefixes(mode) ? " × 16" : ""} on ${type} in ${mode} mode`,
+      usesPrefixes(mode) ? "Take a larger type" : "Take a larger type, or prefix delegation",
+    );
+  }
+}
