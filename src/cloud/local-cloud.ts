@@ -350,12 +350,10 @@ export class LocalCloud implements Cloud {
     if (changes.some(({ kind }) => fabricKinds.has(kind))) await this.#fabric.sync();
   }
 
-  /** A machine starts with its primary interface in the metadata; later ones come with the lag. */
+  /** A machine starts with its interfaces in the metadata; later ones come with the lag. */
   #recordInterface(eniId: string, now: number): void {
     const eni = this.state.enis.get(eniId);
-    const instance = this.state.instances.get(eni?.attachment?.instanceId ?? "");
-    const atLaunch = instance !== undefined && eni?.attachment?.attachTime === instance.launchTime;
-    const first = atLaunch && !this.#history.knows(eniId);
+    const first = eni?.attachment?.atLaunch === true && !this.#history.knows(eniId);
     this.#history.record(eniId, eni, first ? Number.NEGATIVE_INFINITY : now, this.#keepFrom());
   }
 

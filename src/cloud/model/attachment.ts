@@ -34,6 +34,7 @@ export function attachEni(ctx: Context, request: AttachRequest): Attachment {
     deviceIndex: request.deviceIndex,
     networkCardIndex: request.networkCardIndex ?? 0,
     deleteOnTermination: false,
+    atLaunch: false,
     status: attach > 0 ? "attaching" : "attached",
     dueAt: attach > 0 ? now + attach : undefined,
   });
@@ -87,7 +88,7 @@ export function checkFit(
 
 type AttachmentStart = Pick<
   Attachment,
-  "deviceIndex" | "networkCardIndex" | "deleteOnTermination" | "status" | "dueAt"
+  "deviceIndex" | "networkCardIndex" | "deleteOnTermination" | "atLaunch" | "status" | "dueAt"
 >;
 
 /** Records an attachment to an instance; the caller has checked that it fits. */
@@ -127,6 +128,7 @@ export function putServiceAttachment(
     networkCardIndex: 0,
     status: "attached",
     deleteOnTermination: false,
+    atLaunch: false,
     attachTime: ctx.now,
     dueAt: undefined,
   });

@@ -164,6 +164,7 @@ function launchOne(
         deviceIndex: spec.deviceIndex,
         networkCardIndex: spec.networkCardIndex ?? 0,
         deleteOnTermination: spec.deleteOnTermination ?? spec.eniId === undefined,
+        atLaunch: true,
         status: "attaching",
         dueAt: undefined,
       });

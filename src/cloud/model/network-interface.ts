@@ -57,6 +57,8 @@ export interface Attachment {
   readonly deviceName: string;
   status: AttachmentStatus;
   deleteOnTermination: boolean;
+  /** True for interfaces that the instance started with. */
+  readonly atLaunch: boolean;
   readonly attachTime: number;
   /** When the state that is under way ends; absent when none is. */
   dueAt: number | undefined;
