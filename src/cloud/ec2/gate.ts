@@ -3,9 +3,10 @@ import type { Random } from "../../base/random.ts";
 import type { CloudConfig, CloudSettings } from "../config.ts";
 import { Ec2Fault } from "../model/fault.ts";
 import type { CloudState } from "../model/state.ts";
+import { admit } from "./admission.ts";
 import type { FaultBoard } from "./fault-board.ts";
 import { type Identity, identify, isAllowed, type ServiceName } from "./identity.ts";
-import { bucketFor, type Throttle } from "./throttle.ts";
+import type { Throttle } from "./throttle.ts";
 
 /** What stands between a request and its action, the same for all services of the cloud. */
 export interface Gate {
@@ -38,17 +39,13 @@ export async function passGate(gate: Gate, call: GateCall): Promise<Identity> {
   if (service !== "sts" && !isAllowed(identity.role, `${service}:${action}`)) {
     throw denied(service, action, identity, random);
   }
-  const settings = gate.settings();
-  if (settings.throttling.enabled) {
-    const { name, bucket } = bucketFor(action, call.narrowed, settings.throttling);
-    if (!gate.throttle.take(`${service}:${name}`, bucket, clock.now())) {
-      throw throttled(service, action, config.accountId);
-    }
-  }
-  const { delayMs, error } = gate.faults.decide(action, random);
-  const wait = (settings.actionDelayMs[action] ?? 0) + delayMs;
-  if (wait > 0) await clock.sleep(wait);
-  if (error !== undefined) throw error;
+  const admission = admit(
+    { ...gate, accountId: config.accountId, settings: gate.settings() },
+    call,
+    clock.now(),
+  );
+  if (admission.waitMs > 0) await clock.sleep(admission.waitMs);
+  if (admission.error !== undefined) throw admission.error;
   return identity;
 }
 
@@ -59,14 +56,5 @@ function denied(service: ServiceName, action: string, identity: Identity, random
     "UnauthorizedOperation",
     `You are not authorized to perform this operation. ${why}. Encoded authorization failure message: ${random.hex(64)}`,
     403,
-  );
-}
-
-function throttled(service: ServiceName, action: string, accountId: string): Ec2Fault {
-  if (service === "eks") return new Ec2Fault("ThrottlingException", "Rate exceeded", 429);
-  return new Ec2Fault(
-    "RequestLimitExceeded",
-    `Request limit exceeded. Account ${accountId} has been throttled on ec2:${action} because it exceeded its request rate limit.`,
-    503,
   );
 }
