@@ -46,10 +46,7 @@ export function nodeLabels(settings: KubeletSettings, machine: MachineFacts): Re
     "kubernetes.io/os": "linux",
     "kubernetes.io/hostname": settings.nodeName,
     ...(region !== undefined && { "topology.kubernetes.io/region": region }),
-    ...(zone !== undefined && {
-      "failure-domain.beta.kubernetes.io/zone": zone,
-      "topology.k8s.aws/zone-id": zone,
-    }),
+    ...(zone !== undefined && { "failure-domain.beta.kubernetes.io/zone": zone }),
     ...(region !== undefined && { "failure-domain.beta.kubernetes.io/region": region }),
     ...(type !== undefined && { "beta.kubernetes.io/instance-type": type }),
     ...settings.labels,

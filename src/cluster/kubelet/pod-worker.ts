@@ -1,41 +1,20 @@
-import type { Clock } from "../../base/clock.ts";
 import { EniverseError, hasCode, messageOf } from "../../base/error.ts";
-import type { Log } from "../../base/log.ts";
-import type { Container, Pod } from "../../kube/resources.ts";
-import { isAlive, type ProcessIdentity } from "../../linux/process.ts";
-import type { EventRecorder } from "../events.ts";
-import { type ContainerFacts, exitFile, newRunId, StartRefused, startContainer } from "./containers.ts";
-import { decide, type Facts, nextBackoff, type Step } from "./decide.ts";
-import { runInContainer } from "./exec.ts";
-import { keepProbing, type ProbeKind, type ProbeVerdict } from "./probes.ts";
-import { findStarted, readExitCode, signalGroup } from "./process.ts";
+import type { Pod } from "../../kube/resources.ts";
+import { decide, type Facts, type Step } from "./decide.ts";
+import { PodContainers, type PodContainersParts } from "./pod-containers.ts";
 import type { Sandboxes } from "./sandbox.ts";
 import type { Semaphore } from "./semaphore.ts";
-import {
-  type ContainerState,
-  type Finished,
-  newContainer,
-  type PodState,
-  type StateFolder,
-} from "./state.ts";
-import { backoffMessage, podStatus } from "./status.ts";
+import type { PodState } from "./state.ts";
+import { podStatus } from "./status.ts";
 import type { StatusWriter } from "./status-writer.ts";
 
 /** What all pods of the node share. */
-export interface WorkerParts {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly events: EventRecorder;
-  readonly folder: StateFolder;
+export interface WorkerParts extends PodContainersParts {
   readonly sandboxes: Sandboxes;
   readonly statuses: StatusWriter;
-  readonly containers: ContainerFacts;
   /** Slots for setting sandboxes up and taking them down. */
   readonly slots: Semaphore;
-  readonly nodeIp: string;
   readonly networkReady: () => boolean;
-  readonly crashBackoffMs: number;
-  readonly maxCrashBackoffMs: number;
   /** Deletes the pod from the API server for good; resolves when it is gone there. */
   readonly deletePod: (pod: Pod) => Promise<void>;
   /** The worker is done and nothing of the pod is left. */
@@ -44,18 +23,14 @@ export interface WorkerParts {
 
 const firstSandboxRetryMs = 500;
 const longestSandboxRetryMs = 10_000;
-/** How often a process that an earlier kubelet started is looked at: only its parent is told of its end (ms). */
-const adoptedPollMs = 500;
-const imageRetryMs = 10_000;
-const configRetryMs = 5_000;
-const longestRetryMs = 300_000;
+/** After an error that nobody thought of the worker goes on after this time (ms). */
+const stumbleMs = 1_000;
 
 /** One pod's life on the node: decides, acts, reports, until nothing is left. */
 export class PodWorker {
   readonly #parts: WorkerParts;
   readonly #state: PodState;
-  readonly #probing = new Map<string, AbortController>();
-  readonly #watched = new Map<string, AbortController>();
+  readonly #containers: PodContainers;
   #removed = false;
   #sandboxRetryAt = 0;
   #sandboxRetryMs = firstSandboxRetryMs;
@@ -67,6 +42,10 @@ export class PodWorker {
   constructor(parts: WorkerParts, state: PodState) {
     this.#parts = parts;
     this.#state = state;
+    this.#containers = new PodContainers(parts, state, {
+      onChange: () => this.poke(),
+      isLeaving: () => this.#isLeaving(),
+    });
   }
 
   get pod(): Pod {
@@ -78,9 +57,7 @@ export class PodWorker {
   }
 
   start(): void {
-    this.#running = this.#run().catch((error: unknown) => {
-      this.#parts.log("error", "pod worker failed", { pod: this.#name(), error: messageOf(error) });
-    });
+    this.#running = this.#run();
   }
 
   /** Takes the newest object; `removed` when it is gone from the API server. */
@@ -101,8 +78,7 @@ export class PodWorker {
   /** Ends the worker and leaves the pod running. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const probe of this.#probing.values()) probe.abort();
-    for (const watch of this.#watched.values()) watch.abort();
+    this.#containers.close();
     this.poke();
     await this.#running;
   }
@@ -110,16 +86,44 @@ export class PodWorker {
   async #run(): Promise<void> {
     this.#recover();
     while (!this.#stopped) {
-      this.#isAwake = false;
-      const step = decide(this.#state, this.#facts());
-      if (step.kind === "finish") {
-        await this.#finish();
-        return;
+      try {
+        if (await this.#step()) return;
+      } catch (error) {
+        this.#parts.log("error", "pod worker stumbled", { pod: this.#name(), error: messageOf(error) });
+        await this.#parts.clock.sleep(stumbleMs);
       }
-      this.#report();
-      if (step.kind === "wait") await this.#wait(step.until);
-      else await this.#act(step);
     }
+  }
+
+  /** True when nothing is left to do for good. */
+  async #step(): Promise<boolean> {
+    this.#isAwake = false;
+    const step = decide(this.#state, this.#facts());
+    if (step.kind === "finish") {
+      await this.#finish();
+      return true;
+    }
+    this.#report();
+    if (step.kind === "wait") await this.#wait(step.until);
+    else await this.#act(step);
+    return false;
+  }
+
+  /** Finds the pod again as an earlier kubelet left it. */
+  #recover(): void {
+    const { sandboxes, events } = this.#parts;
+    const { sandbox } = this.#state;
+    if (sandbox?.phase === "creating") sandbox.phase = "removing";
+    if (sandbox?.phase === "ready" && !sandboxes.isIntact(sandbox)) {
+      sandbox.phase = "removing";
+      events.record(
+        this.pod,
+        "Normal",
+        "SandboxChanged",
+        "Pod sandbox changed, it will be killed and re-created.",
+      );
+    }
+    this.#containers.recover();
   }
 
   #facts(): Facts {
@@ -153,13 +157,13 @@ export class PodWorker {
       case "remove-sandbox":
         return this.#removeSandbox();
       case "start":
-        for (const container of step.containers) await this.#start(container);
+        for (const container of step.containers) await this.#containers.start(container);
         return;
       case "stop":
-        for (const name of step.containers) this.#stop(name, step.graceMs);
+        for (const name of step.containers) this.#containers.stop(name, step.graceMs);
         return;
       case "kill":
-        for (const name of step.containers) this.#kill(name);
+        for (const name of step.containers) this.#containers.kill(name);
         return;
     }
   }
@@ -227,263 +231,6 @@ export class PodWorker {
     return this.#removed || this.#stopped || this.pod.metadata.deletionTimestamp !== undefined;
   }
 
-  async #start(container: Container): Promise<void> {
-    const { clock, containers, events } = this.#parts;
-    const known = this.#container(container.name);
-    if (known.finished !== undefined) {
-      known.restartCount++;
-      known.last = known.finished;
-    }
-    const run: NonNullable<ContainerState["run"]> = { id: newRunId(), startedAt: clock.now() };
-    const finished = known.finished;
-    delete known.finished;
-    known.run = run;
-    // Written before the start: a kubelet that is killed in between finds the process by its exit file.
-    this.#save();
-    try {
-      const process = await startContainer(this.#state, container, run, containers);
-      run.process = process.identity;
-      delete known.waiting;
-      delete known.stopping;
-      known.started = container.startupProbe === undefined;
-      known.ready = container.readinessProbe === undefined && known.started;
-      this.#save();
-      events.record(
-        this.pod,
-        "Normal",
-        "Pulled",
-        `Container image "${container.image}" already present on machine`,
-      );
-      events.record(this.pod, "Normal", "Created", `Created container: ${container.name}`);
-      events.record(this.pod, "Normal", "Started", `Started container ${container.name}`);
-      void process.exited.then(() => this.#onExit(container.name, run.id));
-      this.#probe(container);
-    } catch (error) {
-      delete known.run;
-      if (finished !== undefined) {
-        known.finished = finished;
-        known.restartCount--;
-      }
-      this.#refuse(container, known, error);
-      this.#save();
-    }
-  }
-
-  #refuse(container: Container, known: ContainerState, error: unknown): void {
-    const { clock, events } = this.#parts;
-    const now = clock.now();
-    if (!(error instanceof StartRefused)) {
-      known.waiting = { reason: "ContainerCreating", message: messageOf(error) };
-      known.backoff = { until: now + 1000, ms: 0 };
-      return;
-    }
-    if (error.reason === "StartError") {
-      events.record(this.pod, "Warning", "Failed", `Error: ${error.message}`);
-      const end: Finished = {
-        exitCode: 128,
-        reason: "StartError",
-        message: error.message,
-        startedAt: now,
-        finishedAt: now,
-      };
-      this.#ended(known, end);
-      return;
-    }
-    const ms = Math.min(
-      known.backoff === undefined ? baseRetryMs(error) : known.backoff.ms * 2 || baseRetryMs(error),
-      longestRetryMs,
-    );
-    const first = known.waiting === undefined;
-    if (error.reason === "ErrImagePull") {
-      if (first) events.record(this.pod, "Warning", "Failed", error.message);
-      events.record(this.pod, "Warning", "Failed", `Error: ${first ? "ErrImagePull" : "ImagePullBackOff"}`);
-      known.waiting = first
-        ? { reason: "ErrImagePull", message: error.message }
-        : {
-            reason: "ImagePullBackOff",
-            message: `Back-off pulling image "${container.image}": ErrImagePull: ${error.message}`,
-          };
-      // The first message is shown for a moment before the back-off begins.
-      known.backoff = first ? { until: now + 1000, ms: imageRetryMs / 2 } : { until: now + ms, ms };
-      return;
-    }
-    known.waiting = { reason: error.reason, message: error.message };
-    events.record(this.pod, "Warning", "Failed", `Error: ${error.message}`);
-    known.backoff = { until: now + ms, ms };
-  }
-
-  #stop(name: string, graceMs: number): void {
-    const { clock, events } = this.#parts;
-    const known = this.#container(name);
-    const now = clock.now();
-    const first = known.stopping === undefined;
-    known.stopping = { since: known.stopping?.since ?? now, killAt: now + graceMs };
-    this.#endProbes(name);
-    known.ready = false;
-    if (first) events.record(this.pod, "Normal", "Killing", `Stopping container ${name}`);
-    this.#save();
-    if (first && known.run?.process !== undefined) signalGroup(known.run.process, "SIGTERM");
-  }
-
-  #kill(name: string): void {
-    const known = this.#container(name);
-    if (known.stopping !== undefined) known.stopping = { ...known.stopping, killed: true };
-    const process = known.run?.process;
-    if (process === undefined) return;
-    signalGroup(process, "SIGKILL");
-    this.#watch(name, known.run?.id ?? "", process);
-  }
-
-  /** Takes note of a run's end. */
-  #onExit(name: string, runId: string): void {
-    const known = this.#container(name);
-    if (this.#stopped || known.run?.id !== runId) return;
-    const { clock, folder } = this.#parts;
-    const code = readExitCode(exitFile(folder.podDir(this.pod.metadata.uid ?? ""), name, runId));
-    const { startedAt, process } = known.run;
-    // The shell was killed with the program; what its children still do ends with the group.
-    if (process !== undefined) signalOrphans(process);
-    const exitCode = code ?? 137;
-    this.#ended(known, {
-      exitCode,
-      ...(exitCode > 128 && { signal: exitCode - 128 }),
-      reason: exitCode === 0 ? "Completed" : "Error",
-      startedAt,
-      finishedAt: clock.now(),
-    });
-    this.#endProbes(name);
-    this.#watched.get(name)?.abort();
-    this.#watched.delete(name);
-    this.#save();
-    this.poke();
-  }
-
-  #ended(known: ContainerState, end: Finished): void {
-    delete known.run;
-    delete known.waiting;
-    delete known.stopping;
-    known.finished = end;
-    known.ready = false;
-    known.started = false;
-    known.backoff = nextBackoff(known.backoff, end, this.#parts);
-    const name =
-      Object.keys(this.#state.containers).find((each) => this.#state.containers[each] === known) ?? "";
-    if (known.backoff.ms > 0 && !this.#isLeaving()) {
-      const { events } = this.#parts;
-      const message = backoffMessage(this.pod, name, known.backoff.ms).replace(
-        /^back-off \S+ restarting failed container=(\S+) pod=/,
-        "Back-off restarting failed container $1 in pod ",
-      );
-      events.record(this.pod, "Warning", "BackOff", message);
-    }
-  }
-
-  /** Finds the pod again as an earlier kubelet left it. */
-  #recover(): void {
-    const { sandboxes, events, folder } = this.#parts;
-    const { sandbox } = this.#state;
-    if (sandbox?.phase === "creating") sandbox.phase = "removing";
-    if (sandbox?.phase === "ready" && !sandboxes.isIntact(sandbox)) {
-      sandbox.phase = "removing";
-      events.record(
-        this.pod,
-        "Normal",
-        "SandboxChanged",
-        "Pod sandbox changed, it will be killed and re-created.",
-      );
-    }
-    for (const [name, known] of Object.entries(this.#state.containers)) {
-      const { run } = known;
-      if (run === undefined) continue;
-      run.process ??= findStarted(exitFile(folder.podDir(this.pod.metadata.uid ?? ""), name, run.id)) ?? lost;
-      if (!isAlive(run.process)) {
-        this.#onExit(name, run.id);
-        continue;
-      }
-      this.#watch(name, run.id, run.process);
-      const container = this.#spec(name);
-      if (container !== undefined && known.stopping === undefined) this.#probe(container);
-    }
-  }
-
-  /** Looks at a process that is not our child, or that was killed, until it is gone. */
-  #watch(name: string, runId: string, process: ProcessIdentity): void {
-    if (this.#watched.has(name)) return;
-    const cancel = new AbortController();
-    this.#watched.set(name, cancel);
-    const look = async (): Promise<void> => {
-      while (isAlive(process)) await this.#parts.clock.sleep(adoptedPollMs, cancel.signal);
-      this.#onExit(name, runId);
-    };
-    look().catch(() => {});
-  }
-
-  #probe(container: Container): void {
-    const { clock, events } = this.#parts;
-    const cancel = new AbortController();
-    this.#endProbes(container.name);
-    this.#probing.set(container.name, cancel);
-    const known = this.#container(container.name);
-    const podIp =
-      this.pod.spec.hostNetwork === true ? this.#parts.nodeIp : (this.#state.sandbox?.ips[0] ?? "");
-    const target = {
-      pod: this.pod,
-      container,
-      podIp,
-      run: (command: readonly string[], timeoutMs: number) =>
-        runInContainer(known.run?.process, command, { timeoutMs, cwd: container.workingDir }),
-    };
-    const keep = (kind: ProbeKind): void => {
-      const probe = container[`${kind}Probe`];
-      if (probe === undefined) return;
-      const shown = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
-      keepProbing(kind, probe, target, clock, cancel.signal, {
-        verdict: (verdict) => this.#onVerdict(container, verdict, () => keepRest()),
-        failure: (output) =>
-          events.record(this.pod, "Warning", "Unhealthy", `${shown} probe failed: ${output}`),
-      }).catch((error: unknown) =>
-        this.#parts.log("error", "prober failed", { pod: this.#name(), error: messageOf(error) }),
-      );
-    };
-    const keepRest = (): void => {
-      keep("liveness");
-      keep("readiness");
-    };
-    // The others begin when the container has started.
-    if (container.startupProbe !== undefined && !known.started) keep("startup");
-    else keepRest();
-  }
-
-  #onVerdict(container: Container, verdict: ProbeVerdict, onStarted: () => void): void {
-    const known = this.#container(container.name);
-    if (known.run === undefined || known.stopping !== undefined) return;
-    if (verdict.kind === "readiness") {
-      if (known.ready === verdict.success) return;
-      known.ready = verdict.success;
-    } else if (verdict.kind === "startup" && verdict.success) {
-      known.started = true;
-      known.ready = container.readinessProbe === undefined;
-      onStarted();
-    } else if (!verdict.success) {
-      const { events } = this.#parts;
-      events.record(
-        this.pod,
-        "Normal",
-        "Killing",
-        `Container ${container.name} failed ${verdict.kind} probe, will be restarted`,
-      );
-      const seconds = container[`${verdict.kind}Probe`]?.terminationGracePeriodSeconds;
-      this.#stop(container.name, (seconds ?? this.pod.spec.terminationGracePeriodSeconds ?? 30) * 1000);
-    } else return;
-    this.#save();
-    this.poke();
-  }
-
-  #endProbes(name: string): void {
-    this.#probing.get(name)?.abort();
-    this.#probing.delete(name);
-  }
-
   async #finish(): Promise<void> {
     const { statuses, clock, folder, log, onGone, deletePod } = this.#parts;
     const uid = this.pod.metadata.uid ?? "";
@@ -517,39 +264,12 @@ export class PodWorker {
     this.#parts.folder.save(this.#state);
   }
 
-  #container(name: string): ContainerState {
-    const known = this.#state.containers[name] ?? newContainer();
-    this.#state.containers[name] = known;
-    return known;
-  }
-
-  #spec(name: string): Container | undefined {
-    const { containers, initContainers = [] } = this.pod.spec;
-    return [...containers, ...initContainers].find((container) => container.name === name);
-  }
-
   #name(): string {
     return `${this.pod.metadata.namespace}/${this.pod.metadata.name}`;
   }
 }
 
-/** Stands for a process of which nothing is left. */
-const lost: ProcessIdentity = { pid: 0, startTime: -1 };
-
-const baseRetryMs = (refused: StartRefused): number =>
-  refused.reason === "ErrImagePull" ? imageRetryMs : configRetryMs;
-
 const textOf = (error: unknown): string => {
   const text = error instanceof EniverseError ? error.parts.facts?.cniText : undefined;
   return typeof text === "string" ? text : messageOf(error);
 };
-
-/** The group may have members left when its leader is gone. */
-function signalOrphans({ pid }: ProcessIdentity): void {
-  if (pid <= 1) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // Nobody is left.
-  }
-}

@@ -44,11 +44,26 @@ async function story(kind: ProbeKind, probe: Probe, results: boolean[], seconds:
 
 test("a readiness probe is asked soon again until it succeeds, then by its period", async () => {
   expect(await story("readiness", { initialDelaySeconds: 1 }, [false, false, true], 25)).toEqual([
-    "1s no",
-    "1.1s no",
     "1.3s true",
     "11.3s true",
     "21.3s true",
+  ]);
+});
+
+test("failures count and are told at the times that the period says", async () => {
+  const failing = (): boolean[] => Array(60).fill(false);
+  expect(await story("readiness", { periodSeconds: 5, failureThreshold: 2 }, failing(), 16)).toEqual([
+    "5s no",
+    "10s no",
+    "10s false",
+    "15s no",
+    "15s false",
+  ]);
+  expect(await story("startup", { periodSeconds: 1 }, failing(), 3.5)).toEqual([
+    "1s no",
+    "2s no",
+    "3s no",
+    "3s false",
   ]);
 });
 
@@ -64,7 +79,7 @@ test("a liveness probe keeps its period, and tells from the threshold on", async
 });
 
 test("a startup probe ends with its success", async () => {
-  expect(await story("startup", { periodSeconds: 2 }, [false], 20)).toEqual(["0s no", "0.1s true"]);
+  expect(await story("startup", { periodSeconds: 2 }, [false], 20)).toEqual(["0.1s true"]);
 });
 
 test("HTTP and TCP probes see what answers and what does not", async () => {

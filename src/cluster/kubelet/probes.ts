@@ -159,21 +159,24 @@ export async function keepProbing(
 ): Promise<void> {
   const counter = new ProbeCounter(probe);
   const periodMs = (probe.periodSeconds ?? 10) * second;
-  let hurryMs = firstPeriodMs;
-  let succeeded = false;
+  let hurryMs = kind === "liveness" ? periodMs : firstPeriodMs;
   try {
     await clock.sleep((probe.initialDelaySeconds ?? 0) * second, signal);
+    // Attempts before their time may succeed, but their failures are no news and do not count.
+    let dueAt = kind === "liveness" ? clock.now() : clock.now() + periodMs;
     while (!signal.aborted) {
       const { success, output } = await probeOnce(probe, target);
       if (signal.aborted) return;
-      if (!success) on.failure(output);
-      succeeded ||= success;
-      const verdict = counter.count(success);
+      const isDue = clock.now() >= dueAt;
+      if (isDue) dueAt += periodMs;
+      if (success) hurryMs = periodMs;
+      else if (isDue) on.failure(output);
+      const verdict = success || isDue ? counter.count(success) : undefined;
       if (verdict !== undefined) on.verdict({ kind, success: verdict });
       if (kind === "startup" && verdict === true) return;
-      const hurry = kind !== "liveness" && !succeeded;
-      await clock.sleep(hurry ? Math.min(periodMs, hurryMs) : periodMs, signal);
-      hurryMs = Math.min(hurryMs * 2, longestFirstPeriodMs);
+      if (success) dueAt = clock.now() + periodMs;
+      await clock.sleep(Math.min(hurryMs, periodMs, Math.max(0, dueAt - clock.now())), signal);
+      if (hurryMs < periodMs) hurryMs = Math.min(hurryMs * 2, longestFirstPeriodMs);
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -178,3 +178,13 @@ export function signalGroup(identity: ProcessIdentity, signal: "SIGTERM" | "SIGK
     if (!messageOf(error).includes("ESRCH")) throw error;
   }
 }
+
+/** Kills what is left of a group whose leader has ended. */
+export function signalLeftovers({ pid }: ProcessIdentity): void {
+  if (pid <= 1) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // ESRCH: nobody is left.
+  }
+}

@@ -128,6 +128,12 @@ export function backoffMessage(pod: Pod, container: string, ms: number): string 
   return `back-off ${goDuration(ms)} restarting failed container=${container} pod=${name}_${namespace}(${uid})`;
 }
 
+/** "Back-off restarting failed container web in pod web-1_default(uid)": what the event says. */
+export function backoffTitle(pod: Pod, container: string): string {
+  const { name, namespace = "default", uid = "" } = pod.metadata;
+  return `Back-off restarting failed container ${container} in pod ${name}_${namespace}(${uid})`;
+}
+
 /** As Go prints a duration: "10s", "1m20s", "5m0s", "500ms". */
 export function goDuration(ms: number): string {
   if (ms < 1000) return `${ms}ms`;
