@@ -3,6 +3,9 @@ import { plainAddress, setConnectionTtl } from "./ttl.ts";
 /** The TTL of a connection that the metadata service has not touched (net.ipv4.ip_default_ttl). */
 const ordinaryTtl = 64;
 
+/** So many connections are remembered as lowered; of older ones that were closed meanwhile nobody asks again. */
+const rememberedConnections = 4096;
+
 /** Answers one request; the source address is what tells the instance. */
 export type ImdsHandler = (
   request: Request,
@@ -30,6 +33,7 @@ export function listenImds(
       const key = `${peer.address} ${peer.port}`;
       if (lowered.delete(key)) setConnectionTtl(peer.address, peer.port, ordinaryTtl);
       return await answer(request, plainAddress(peer.address), (ttl) => {
+        if (lowered.size >= rememberedConnections) lowered.clear();
         if (setConnectionTtl(peer.address, peer.port, ttl)) lowered.add(key);
       });
     },
