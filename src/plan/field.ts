@@ -38,9 +38,9 @@ export function limitsOf(field: string, instanceType: string): InstanceLimits {
   );
 }
 
-/** "1 pod", "3 pods", "1 address", "3 addresses". */
+/** "1 pod", "3 pods", "1 address", "3 prefixes". */
 export function count(n: number, noun: string): string {
-  const plural = noun.endsWith("s") ? `${noun}es` : `${noun}s`;
+  const plural = /[sx]$/.test(noun) ? `${noun}es` : `${noun}s`;
   return `${thousands(n)} ${n === 1 ? noun : plural}`;
 }
 

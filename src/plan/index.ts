@@ -7,6 +7,13 @@
  */
 export { EniverseError, type ErrorCode, type ErrorParts } from "../base/error.ts";
 export {
+  type ChanceRow,
+  type FragmentationAnswer,
+  type PlanFragmentationInput,
+  planFragmentation,
+  type SubnetUse,
+} from "./fragmentation.ts";
+export {
   type MaxPodsAnswer,
   type MaxPodsFilter,
   type MaxPodsInput,
@@ -15,3 +22,4 @@ export {
   maxPods,
   maxPodsTable,
 } from "./max-pods.ts";
+export type { PrefixReservation } from "./reservation.ts";
