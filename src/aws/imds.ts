@@ -38,7 +38,8 @@ export function createImds(options: ImdsOptions = {}): Imds {
   );
   const attempts = options.attempts ?? 3;
   const timeoutMs = options.timeoutMs ?? 2000;
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+  const newAgent = (): http.Agent => new http.Agent({ keepAlive: true, maxSockets: 8 });
+  let agent = newAgent();
   let token: Promise<{ readonly text: string; readonly renewAt: number }> | undefined;
 
   const request = (method: string, path: string, headers: Record<string, string>): Promise<Answer> =>
@@ -63,7 +64,9 @@ export function createImds(options: ImdsOptions = {}): Imds {
           incoming.on("error", reject);
         },
       );
+      let isTimedOut = false;
       outgoing.on("timeout", () => {
+        isTimedOut = true;
         reject(
           new EniverseError("timeout", {
             attempted: `read ${endpoint.origin}/latest/${path}`,
@@ -72,7 +75,13 @@ export function createImds(options: ImdsOptions = {}): Imds {
         );
         outgoing.destroy();
       });
-      outgoing.on("error", reject);
+      outgoing.on("error", (error) => {
+        if (!outgoing.reusedSocket || isTimedOut) return reject(error);
+        // A connection that was kept broke meanwhile (new translation rules on the node do that), and so did the
+        // others: all are given up, and the request is sent again.
+        agent = newAgent();
+        resolve(request(method, path, headers));
+      });
       outgoing.end();
     });
 

@@ -38,17 +38,28 @@ const pages: Readonly<Record<string, (source: IntrospectionSource) => unknown>> 
 
 /** Starts to listen at "host:port" or "unix:path"; stop it with the returned function. */
 export function serveIntrospection(source: IntrospectionSource, bindAddress: string): () => Promise<void> {
-  const fetch = (request: Request): Response => introspect(source, new URL(request.url).pathname);
+  const fetch = (request: Request): Response => introspect(source, pathOf(request));
   if (bindAddress.startsWith("unix:")) {
     const unix = bindAddress.slice("unix:".length);
     rmSync(unix, { force: true });
-    const server = Bun.serve({ unix, fetch });
+    const server = Bun.serve({ unix, development: false, fetch });
     return () => server.stop(true);
   }
   const colon = bindAddress.lastIndexOf(":");
   const hostname = bindAddress.slice(0, colon) || "0.0.0.0";
-  const server = Bun.serve({ hostname, port: Number(bindAddress.slice(colon + 1)), idleTimeout: 5, fetch });
+  const server = Bun.serve({
+    hostname,
+    port: Number(bindAddress.slice(colon + 1)),
+    idleTimeout: 5,
+    development: false,
+    fetch,
+  });
   return () => server.stop(true);
+}
+
+/** The path of a request; one without a Host header, as HTTP/1.0 allows, has nothing before it. */
+export function pathOf(request: Request): string {
+  return request.url.replace(/^https?:\/\/[^/]*/, "").replace(/[?#].*$/, "") || "/";
 }
 
 /** Every card, ENI, block and address that was ever handed out; sandbox ids are blanked since 1.23. */

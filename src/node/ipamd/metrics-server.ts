@@ -1,4 +1,5 @@
 import { expositionContentType } from "./exposition.ts";
+import { pathOf } from "./introspection.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** Serves /metrics on all of the node's addresses; stop it with the returned function. */
@@ -7,8 +8,9 @@ export function serveMetrics(metrics: Metrics, port: number): () => Promise<void
     hostname: "0.0.0.0",
     port,
     idleTimeout: 5,
+    development: false,
     fetch: (request) =>
-      new URL(request.url).pathname === "/metrics"
+      pathOf(request) === "/metrics"
         ? new Response(metrics.expose(), { headers: { "content-type": expositionContentType } })
         : new Response("404 page not found\n", { status: 404 }),
   });

@@ -32,17 +32,15 @@ const setUpPauseMs = 5000;
  */
 export async function takeOverNode(ctx: Context, cardCount: number): Promise<NodeLedger> {
   const family = ctx.settings.mode === "ipv6" ? 6 : 4;
-  // EC2 and IMDS answer while the kernel is worked on.
-  const looking = Promise.all([
+  ctx.known.vpcCidrs = await readVpcCidrs(ctx.imds, ctx.facts.primaryMac, family);
+  // Before anything else is asked: the first translation rules of a namespace break connections that are open.
+  await ctx.host.setUpNode(ctx.known.vpcCidrs);
+  ctx.metrics.connmarkBackend(ctx.host.connmarkBackend);
+  const [first, own, subnets] = await Promise.all([
     describeAttached(attachedSource(ctx), ctx.settings.imdsOnly),
     ownEnis(ctx),
     subnetTags(ctx),
   ]);
-  looking.catch(() => {});
-  ctx.known.vpcCidrs = await readVpcCidrs(ctx.imds, ctx.facts.primaryMac, family);
-  await ctx.host.setUpNode(ctx.known.vpcCidrs);
-  ctx.metrics.connmarkBackend(ctx.host.connmarkBackend);
-  const [first, own, subnets] = await looking;
   const seen = await settledEnis(ctx, first, own);
 
   const selection = selectEnis(seen, cardCount, {
