@@ -98,6 +98,21 @@ describe("the client over HTTP", () => {
     });
   });
 
+  test("a quiet watch answers at once", async () => {
+    await using served = serve();
+    const stop = new AbortController();
+    const token = served.lab.server.tokenFor({ admin: true });
+    const { resourceVersion } = await served.client.list(pods);
+    const url = `${served.listener.url}/api/v1/pods?watch=true&resourceVersion=${resourceVersion}`;
+    const response = await fetch(url, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: stop.signal,
+      tls: { ca: served.lab.server.ca },
+    } as RequestInit);
+    stop.abort();
+    expect(response.status).toBe(200);
+  });
+
   test("listeners come and go", async () => {
     await using served = serve();
     const second = served.lab.server.listen("127.0.0.1", 0, ["api.example"]);

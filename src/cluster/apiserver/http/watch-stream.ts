@@ -93,6 +93,8 @@ function feed(
     end();
     return end;
   }
+  // The headers leave with the first bytes only, and Go's clients wait for the headers of a quiet watch.
+  send("");
   for (const change of watch.backlog) send(write(change));
   if (request.announceInitialEnd) bookmark({ "k8s.io/initial-events-end": "true" });
   timers.push(
