@@ -17,6 +17,7 @@ import { openCloudStore } from "../cloud/store.ts";
 import type { ApiServer } from "../cluster/apiserver/options.ts";
 import { createApiServer } from "../cluster/apiserver/server.ts";
 import { type Cluster, startCluster } from "../cluster/start.ts";
+import { compiledRelay } from "../node/plugin/build.ts";
 import { cloudConfigOf } from "./cloud-config.ts";
 import type { LabConfig } from "./config.ts";
 import type { LabEndpoints, LabMachine } from "./control.ts";
@@ -73,6 +74,8 @@ export async function startLab(
   const fabric = await journal.run("the packet plane stands", () =>
     createFabric({ labName: paths.name, log }),
   );
+  // Nodes would each compile it for themselves.
+  compiledRelay();
   const apiServer = createApiServer({
     dbPath: join(paths.state, "cluster.sqlite"),
     tlsDir: paths.tls,

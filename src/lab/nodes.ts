@@ -18,6 +18,14 @@ import type { LabPaths } from "./paths.ts";
 
 const kubeletProgram = fileURLToPath(new URL("../cluster/kubelet/main.ts", import.meta.url));
 
+/** As systemd runs it on EC2: started again when it ends, whether or not a lab process is there to see it. */
+const restarted: readonly [string, ...string[]] = [
+  "sh",
+  "-c",
+  'while :; do "$@"; sleep 1; done',
+  "kubelet-service",
+];
+
 /** Jumbo frames, as EC2 has them inside a VPC. */
 const eniMtu = 9001;
 
@@ -137,7 +145,7 @@ export class Nodes {
       socket: kubeletSocket(paths, instance.instanceId),
     });
     const kubeletLog = openSync(join(machine.rootPath, "var/log/kubelet.log"), "a");
-    const child = machine.spawn([process.execPath, kubeletProgram, ...flags], {
+    const child = machine.spawn([...restarted, process.execPath, kubeletProgram, ...flags], {
       detached: true,
       stdio: ["ignore", kubeletLog, kubeletLog],
     });
