@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { CloudConfig, CloudSettings } from "./config.ts";
+import type { CallLog } from "./ec2/call-log.ts";
 import type { FaultBoard } from "./ec2/fault-board.ts";
 import type { FabricSpec } from "./fabric/spec.ts";
 import type { BuiltNetwork } from "./model/build-network.ts";
@@ -22,6 +23,8 @@ export interface Cloud {
   readonly config: CloudConfig;
   /** Error rates, delays and refusals per action, set and cleared while running. */
   readonly faults: FaultBoard;
+  /** What was asked of EC2, STS and EKS, and how it ended. */
+  readonly calls: CallLog;
   settings(): CloudSettings;
   /** Replaces parts of the settings from now on; nested objects are merged. */
   changeSettings(change: SettingsChange): void;

@@ -6,10 +6,12 @@ import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Cloud, CloudHooks, CloudParts, SettingsChange } from "./cloud.ts";
 import { type CloudConfig, type CloudSettings, nodeRoleName } from "./config.ts";
+import { CallLog } from "./ec2/call-log.ts";
 import type { XmlObject } from "./ec2/encode-xml.ts";
 import { answerEc2, errorAnswer, readForm, uuid } from "./ec2/endpoint.ts";
 import { FaultBoard } from "./ec2/fault-board.ts";
 import type { Gate } from "./ec2/gate.ts";
+import { ClientTokens } from "./ec2/idempotency.ts";
 import { credentialScope } from "./ec2/identity.ts";
 import { answerSts } from "./ec2/sts.ts";
 import { Throttle } from "./ec2/throttle.ts";
@@ -66,6 +68,7 @@ export class LocalCloud implements Cloud {
   readonly config: CloudConfig;
   readonly network: BuiltNetwork;
   readonly faults = new FaultBoard();
+  readonly calls = new CallLog();
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #store: CloudStore | undefined;
@@ -101,6 +104,8 @@ export class LocalCloud implements Cloud {
       random: this.#random,
       faults: this.faults,
       throttle: new Throttle(),
+      tokens: new ClientTokens(),
+      calls: this.calls,
       settings: () => this.#settings,
     };
     this.#fabric = new FabricSync(() => this.fabricSpec(), this.#log);

@@ -3,8 +3,8 @@ import type { Action, Call } from "./action.ts";
 import { ec2Actions } from "./actions/table.ts";
 import { Params } from "./decode-query.ts";
 import { encodeElement, type XmlObject } from "./encode-xml.ts";
-import { type Gate, passGate } from "./gate.ts";
-import { isAllowed } from "./identity.ts";
+import { type Gate, notAuthorized, passGate, served } from "./gate.ts";
+import { type Identity, isAllowed } from "./identity.ts";
 
 /** Carries a call out: runs it on the model, stores what it changed and waits for the packet plane. */
 export type Perform = (run: (ctx: Call["ctx"]) => XmlObject) => Promise<XmlObject>;
@@ -27,43 +27,58 @@ export async function readForm(request: Request): Promise<URLSearchParams> {
  * Answers one request of the EC2 Query protocol (API version 2016-11-15). Faults become XML errors with their HTTP
  * status; anything else that is thrown is left to the caller.
  */
-export async function answerEc2(
+export function answerEc2(
   gate: Gate,
   request: Request,
   form: URLSearchParams,
   perform: Perform,
 ): Promise<Response> {
   const requestId = uuid(gate);
-  try {
-    const name = form.get("Action");
-    if (name === null || name === "") {
-      throw new Ec2Fault("MissingAction", "The request is missing an action or a required parameter.");
-    }
-    const call = ec2Actions.get(name);
-    const params = Params.decode(withoutProtocol(form));
-    const narrowed = params.names().some((one) => one !== "DryRun");
-    const identity = await passGate(gate, { request, service: "ec2", action: name, narrowed });
-    if (call === undefined) {
-      throw new Ec2Fault("InvalidAction", `The action ${name} is not valid for this web service.`);
-    }
-    checkNames(call, params);
-    if (params.bool("DryRun") === true) {
-      throw new Ec2Fault("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
-    }
-    if (hasTags(params) && call.name !== "CreateTags" && !isAllowed(identity.role, "ec2:CreateTags")) {
-      throw new Ec2Fault(
-        "UnauthorizedOperation",
-        `You are not authorized to perform this operation. User: ${identity.arn} is not authorized to perform: ec2:CreateTags because no identity-based policy allows the ec2:CreateTags action`,
-        403,
-      );
-    }
-    const answer = await perform((ctx) => call.run({ ctx, params, identity }));
+  const name = form.get("Action") ?? "";
+  const found = ec2Actions.get(name);
+  const work = async (): Promise<Response> => {
+    const asked = withoutProtocol(form);
+    const params = Params.decode(asked);
+    const call = await admit(gate, request, name, found, params);
+    const answer = await perform((ctx) => {
+      const earlier = gate.tokens.find(name, asked);
+      if (earlier !== undefined) return earlier;
+      const made = call.action.run({ ctx, params, identity: call.identity });
+      gate.tokens.note(name, asked, made);
+      return made;
+    });
     const root = `${name}Response`;
     return xml(200, encodeElement(root, { requestId, ...answer }, ` xmlns="${namespace}"`), requestId);
-  } catch (fault) {
-    if (!(fault instanceof Ec2Fault)) throw fault;
-    return errorAnswer(fault, requestId);
+  };
+  // Names that nobody serves are counted as one, for anyone can make up any number of them.
+  const action = found?.name ?? "(unknown)";
+  return served(gate, { service: "ec2", action }, work, (fault) => errorAnswer(fault, requestId));
+}
+
+/** Checks everything about a request that does not depend on the model. */
+async function admit(
+  gate: Gate,
+  request: Request,
+  name: string,
+  action: Action | undefined,
+  params: Params,
+): Promise<{ readonly action: Action; readonly identity: Identity }> {
+  if (name === "") {
+    throw new Ec2Fault("MissingAction", "The request is missing an action or a required parameter.");
   }
+  const narrowed = params.names().some((one) => one !== "DryRun");
+  const identity = await passGate(gate, { request, service: "ec2", action: name, narrowed });
+  if (action === undefined) {
+    throw new Ec2Fault("InvalidAction", `The action ${name} is not valid for this web service.`);
+  }
+  checkNames(action, params);
+  if (hasTags(params) && !isAllowed(identity.role, "ec2:CreateTags")) {
+    throw notAuthorized("ec2", "CreateTags", identity, gate.random);
+  }
+  if (params.bool("DryRun") === true) {
+    throw new Ec2Fault("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
+  }
+  return { action, identity };
 }
 
 /** Creating something with tags takes the permission to tag as well. */

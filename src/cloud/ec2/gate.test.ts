@@ -287,6 +287,60 @@ test("a new interface may be unknown to describe calls for a while", async () =>
   expect(await describe()).toBe("no error");
 });
 
+describe("a client token", () => {
+  test("makes a repeated call answer the same and make nothing", async () => {
+    using bed = new CloudBed();
+    const create = (ClientToken: string, Description: string) =>
+      bed.client.send(
+        new CreateNetworkInterfaceCommand({
+          SubnetId: bed.subnetId("private-us-west-2a"),
+          ClientToken,
+          Description,
+        }),
+      );
+    const first = await create("t1", "x");
+    const again = await create("t1", "x");
+    expect(again.NetworkInterface?.NetworkInterfaceId).toBe(first.NetworkInterface?.NetworkInterfaceId ?? "");
+    expect(await ec2Error(create("t1", "y"))).toStartWith("IdempotentParameterMismatch");
+    const other = await create("t2", "x");
+    expect(other.NetworkInterface?.NetworkInterfaceId).not.toBe(
+      first.NetworkInterface?.NetworkInterfaceId ?? "",
+    );
+  });
+
+  test("of a call that failed is free", async () => {
+    using bed = new CloudBed();
+    const create = () =>
+      bed.client.send(
+        new CreateNetworkInterfaceCommand({ SubnetId: bed.subnetId("private-us-west-2a"), ClientToken: "t" }),
+      );
+    bed.cloud.faults.add({ action: "CreateNetworkInterface", rate: 1, errorCode: "InternalError", times: 1 });
+    expect(await ec2Error(create())).toStartWith("InternalError");
+    expect(await ec2Error(create())).toBe("no error");
+  });
+});
+
+test("calls are counted by how they end", async () => {
+  using bed = new CloudBed();
+  await post(bed, "Action=DescribeVpcs&Version=2016-11-15");
+  await post(bed, "Action=DescribeVpcs&Version=2016-11-15");
+  await post(bed, "Action=DescribeVpcs&Version=2016-11-15&VpcId.1=vpc-1");
+  await post(bed, "Action=DescribeUnicorns&Version=2016-11-15");
+  await post(bed, "Action=GetCallerIdentity&Version=2011-06-15");
+  expect(bed.cloud.calls.counts()).toEqual([
+    { service: "ec2", action: "DescribeVpcs", code: "Success", count: 2 },
+    { service: "ec2", action: "DescribeVpcs", code: "InvalidVpcID.NotFound", count: 1 },
+    { service: "ec2", action: "(unknown)", code: "InvalidAction", count: 1 },
+    { service: "sts", action: "GetCallerIdentity", code: "Success", count: 1 },
+  ]);
+  expect(
+    bed.cloud.calls
+      .latest()
+      .map((call) => call.code)
+      .at(-1),
+  ).toBe("Success");
+});
+
 test("an unknown instance", async () => {
   using bed = new CloudBed();
   expect(

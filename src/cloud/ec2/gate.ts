@@ -4,7 +4,9 @@ import type { CloudConfig, CloudSettings } from "../config.ts";
 import { Ec2Fault } from "../model/fault.ts";
 import type { CloudState } from "../model/state.ts";
 import { admit } from "./admission.ts";
+import type { CallLog } from "./call-log.ts";
 import type { FaultBoard } from "./fault-board.ts";
+import type { ClientTokens } from "./idempotency.ts";
 import { type Identity, identify, isAllowed, type ServiceName } from "./identity.ts";
 import type { Throttle } from "./throttle.ts";
 
@@ -16,6 +18,8 @@ export interface Gate {
   readonly random: Random;
   readonly faults: FaultBoard;
   readonly throttle: Throttle;
+  readonly tokens: ClientTokens;
+  readonly calls: CallLog;
   settings(): CloudSettings;
 }
 
@@ -37,7 +41,7 @@ export async function passGate(gate: Gate, call: GateCall): Promise<Identity> {
   const identity = identify(call.request, service, config, state, clock.now());
   // Anyone may ask who they are.
   if (service !== "sts" && !isAllowed(identity.role, `${service}:${action}`)) {
-    throw denied(service, action, identity, random);
+    throw notAuthorized(service, action, identity, random);
   }
   const admission = admit(
     { ...gate, accountId: config.accountId, settings: gate.settings() },
@@ -49,7 +53,36 @@ export async function passGate(gate: Gate, call: GateCall): Promise<Identity> {
   return identity;
 }
 
-function denied(service: ServiceName, action: string, identity: Identity, random: Random): Ec2Fault {
+/** Runs a request's work; a fault becomes its service's error answer, and either way the call is counted. */
+export async function served(
+  gate: Gate,
+  call: { readonly service: ServiceName; readonly action: string },
+  work: () => Promise<Response>,
+  refuse: (fault: Ec2Fault) => Response,
+): Promise<Response> {
+  const start = gate.clock.now();
+  let code = "InternalError";
+  try {
+    const answer = await work();
+    code = "Success";
+    return answer;
+  } catch (fault) {
+    if (!(fault instanceof Ec2Fault)) throw fault;
+    code = fault.code;
+    return refuse(fault);
+  } finally {
+    const at = gate.clock.now();
+    gate.calls.note({ at, service: call.service, action: call.action, code, latencyMs: at - start });
+  }
+}
+
+/** The refusal of a call that the role does not allow. */
+export function notAuthorized(
+  service: ServiceName,
+  action: string,
+  identity: Identity,
+  random: Random,
+): Ec2Fault {
   const why = `User: ${identity.arn} is not authorized to perform: ${service}:${action} because no identity-based policy allows the ${service}:${action} action`;
   if (service === "eks") return new Ec2Fault("AccessDeniedException", why, 403);
   return new Ec2Fault(

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { uuid } from "../ec2/endpoint.ts";
-import { type Gate, passGate } from "../ec2/gate.ts";
+import { type Gate, passGate, served } from "../ec2/gate.ts";
 import { type EksAddon, findAddon } from "../model/eks-addon.ts";
 import { type EksCluster, findCluster } from "../model/eks-cluster.ts";
 import { type EksNodegroup, findNodegroup } from "../model/eks-nodegroup.ts";
@@ -198,23 +198,18 @@ const routes: readonly Route[] = [
 ];
 
 /** Answers one request of EKS (REST-JSON, API version 2017-11-01). Clusters are created by the lab, not here. */
-export async function answerEks(gate: Gate, request: Request): Promise<Response> {
+export function answerEks(gate: Gate, request: Request): Promise<Response> {
   const requestId = uuid(gate);
   const { pathname, searchParams } = new URL(request.url);
-  try {
-    const found = match(pathname);
-    const action = request.method === "GET" ? found?.route.action : undefined;
-    await passGate(gate, { request, service: "eks", action: action ?? "UnknownOperation", narrowed: true });
-    if (found === undefined || action === undefined) throw notServed(request.method, pathname);
-    return json(
-      200,
-      found.route.run({ state: gate.state, parts: found.parts, query: searchParams }),
-      requestId,
-    );
-  } catch (fault) {
-    if (!(fault instanceof Ec2Fault)) throw fault;
-    return errorJson(fault, requestId);
-  }
+  const found = request.method === "GET" ? match(pathname) : undefined;
+  const action = found?.route.action ?? "(unknown)";
+  const work = async (): Promise<Response> => {
+    await passGate(gate, { request, service: "eks", action, narrowed: true });
+    if (found === undefined) throw notServed(request.method, pathname);
+    const { route, parts } = found;
+    return json(200, route.run({ state: gate.state, parts, query: searchParams }), requestId);
+  };
+  return served(gate, { service: "eks", action }, work, (fault) => errorJson(fault, requestId));
 }
 
 function notServed(method: string, path: string): Ec2Fault {

@@ -118,12 +118,7 @@ function run({ ctx, params, identity }: Call): XmlObject {
       metadataOptions: options === undefined ? undefined : metadataOptions(options),
     }),
   };
-  const { clientToken } = request;
-  const earlier =
-    clientToken === undefined || clientToken === ""
-      ? []
-      : [...ctx.state.instances.values()].filter((instance) => instance.clientToken === clientToken);
-  const launched = earlier.length > 0 ? earlier : runInstances(ctx, request, identity.userId);
+  const launched = runInstances(ctx, request, identity.userId);
   return reservationXml(ctx, launched, new InterfaceView(ctx));
 }
 
