@@ -170,3 +170,11 @@ export function delRequest(pod: string) {
     K8S_POD_UID: "",
   };
 }
+
+/** What a promise was rejected with. `expect().rejects` would run the event loop inside itself. */
+export function failureOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+}
