@@ -10,6 +10,7 @@ import type { ClusterChange, CreateClusterRequest, EksCluster } from "./model/ek
 import type { CreateNodegroupRequest, EksNodegroup } from "./model/eks-nodegroup.ts";
 import type { Instance } from "./model/instance.ts";
 import type { RunInstancesRequest } from "./model/instance-launch.ts";
+import type { OccupyRequest } from "./model/occupation.ts";
 import type { CloudState, ResourceChange } from "./model/state.ts";
 import type { CloudStore } from "./store.ts";
 
@@ -57,6 +58,11 @@ export interface Cloud {
   deleteCluster(name: string): Promise<void>;
   createNodegroup(request: CreateNodegroupRequest): Promise<EksNodegroup>;
   resizeNodegroup(clusterName: string, name: string, size: EksNodegroup["size"]): Promise<void>;
+
+  /** Makes a subnet fuller or more fragmented, as other people's interfaces would; tells how many addresses it took. */
+  occupySubnet(request: OccupyRequest): Promise<number>;
+  /** Frees what {@link Cloud.occupySubnet} took, in one subnet or in all. */
+  clearOccupation(subnetId?: string): Promise<number>;
 
   /** The packet plane that the model wants now, of the configured VPC. */
   fabricSpec(): FabricSpec;

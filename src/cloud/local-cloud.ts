@@ -46,6 +46,7 @@ import { Ec2Fault } from "./model/fault.ts";
 import { type Instance, terminateInstances } from "./model/instance.ts";
 import { type RunInstancesRequest, runInstances } from "./model/instance-launch.ts";
 import { checkCloud } from "./model/invariants.ts";
+import { clearOccupation, type OccupyRequest, occupySubnet } from "./model/occupation.ts";
 import { progress } from "./model/progress.ts";
 import type { Account, CloudState, Context, ResourceChange } from "./model/state.ts";
 import type { CloudStore } from "./store.ts";
@@ -272,6 +273,16 @@ export class LocalCloud implements Cloud {
         facts: { ec2Code: error.code, ec2Message: error.message },
       });
     }
+  }
+
+  occupySubnet(request: OccupyRequest): Promise<number> {
+    return this.#guarded(`occupy ${request.subnetId}`, (ctx) =>
+      occupySubnet(ctx, request, "AIDAENIVERSELAB"),
+    );
+  }
+
+  clearOccupation(subnetId?: string): Promise<number> {
+    return this.#guarded("clear what occupies subnets", (ctx) => clearOccupation(ctx, subnetId));
   }
 
   fabricSpec(): FabricSpec {

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { faults } from "../model/fault.ts";
 import type { Params } from "./decode-query.ts";
 
@@ -37,7 +36,7 @@ export function pageOf<R>(
 
 /** The token names the last item given, and its place for the case that it has gone meanwhile. */
 function tokenAfter(end: number, key: string): string {
-  return Buffer.from(JSON.stringify([end, key])).toString("base64url");
+  return btoa(encodeURIComponent(JSON.stringify([end, key])));
 }
 
 function startOf<R>(token: string, items: readonly R[], keyOf: (item: R) => string): number {
@@ -48,7 +47,7 @@ function startOf<R>(token: string, items: readonly R[], keyOf: (item: R) => stri
 
 function readToken(token: string): [end: number, key: string] {
   try {
-    const [end, key]: unknown[] = JSON.parse(Buffer.from(token, "base64url").toString());
+    const [end, key]: unknown[] = JSON.parse(decodeURIComponent(atob(token)));
     if (typeof end === "number" && typeof key === "string") return [end, key];
   } catch {
     // Not one of ours: refused below.
