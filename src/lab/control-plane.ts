@@ -69,7 +69,9 @@ export class ControlPlane {
       });
     }
     using place = Netns.open(this.#netnsPath);
-    const inside = inNetns(place, () => this.#apiServer.listen("0.0.0.0", apiPort));
+    // Named, because the system lists a device's addresses only once its carrier is seen, which may take a second.
+    const names = this.#addresses();
+    const inside = inNetns(place, () => this.#apiServer.listen("0.0.0.0", apiPort, names));
     const outside = this.#listenOnLoopback(loopbackPort);
     await this.#cloud.updateCluster(cluster.name, {
       endpoint: outside.url,
