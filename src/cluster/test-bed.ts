@@ -31,7 +31,7 @@ export class ClusterBed implements AsyncDisposable {
   readonly client: KubeClient;
   readonly #server: ApiServer;
   readonly #cluster: Cluster;
-  readonly #holder: Holder;
+  #holder: Holder;
   readonly #informer: Informer<Pod>;
   readonly #settings: Partial<KubeletSettings>;
   #kubelet: ChildProcess | undefined;
@@ -43,27 +43,25 @@ export class ClusterBed implements AsyncDisposable {
     holder: Holder,
     log: Log,
     settings: Partial<KubeletSettings>,
+    nodeGraceMs: number,
   ) {
     this.folder = folder;
     this.#server = server;
     this.client = server.client;
     this.#holder = holder;
     this.#settings = settings;
-    this.#cluster = startCluster({ client: server.client, log });
+    this.#cluster = startCluster({ client: server.client, log, nodeGraceMs });
     this.#informer = startInformer(server.client, pods, { onChange: () => this.#changed() });
   }
 
   /** Starts everything but the kubelet and the network configuration. */
-  static async start(settings: Partial<KubeletSettings> = {}): Promise<ClusterBed> {
+  static async start(settings: Partial<KubeletSettings> = {}, nodeGraceMs = 40_000): Promise<ClusterBed> {
     const folder = mkdtempSync(join(tmpdir(), "eniverse-cluster-"));
     for (const name of ["net.d", "netns", "logs", "ipam"]) mkdirSync(join(folder, name));
     const log = jsonLog((line) => writeFileSync(join(folder, "cluster.log"), line, { flag: "a" }), {
       caller: "cluster",
     });
-    const holder = await startNamespaceHolder(
-      { net: true, mount: true, pid: true, uts: true },
-      { label: folder, loopback: true },
-    );
+    const holder = await startNode(folder);
     const server = createApiServer({
       dbPath: ":memory:",
       tlsDir: join(folder, "tls"),
@@ -71,11 +69,10 @@ export class ClusterBed implements AsyncDisposable {
       random: seededRandom(1),
       log,
     });
-    using place = Netns.open(holder.netnsPath);
-    inNetns(place, () => server.listen("127.0.0.1", apiPort));
+    listenIn(holder, server);
     writeFileSync(join(folder, "ca.crt"), server.ca);
     writeFileSync(join(folder, "token"), server.tokenFor({ node: "node-1" }));
-    return new ClusterBed(folder, server, holder, log, settings);
+    return new ClusterBed(folder, server, holder, log, settings, nodeGraceMs);
   }
 
   /** The kubelet's socket, for logs and exec. */
@@ -101,6 +98,7 @@ export class ClusterBed implements AsyncDisposable {
       netnsDir: join(folder, "netns"),
       cniConfDir: join(folder, "net.d"),
       cniBinDir: "/usr/lib/cni",
+      cniCacheDir: join(folder, "cni"),
       ...this.#settings,
     });
     const child = spawnIn(
@@ -129,6 +127,14 @@ export class ClusterBed implements AsyncDisposable {
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await gone;
+  }
+
+  /** Ends every process of the node and its namespaces; its files stay. No kubelet runs afterwards. */
+  async reboot(): Promise<void> {
+    this.#kubelet = undefined;
+    await endHolder(this.#holder);
+    this.#holder = await startNode(this.folder);
+    listenIn(this.#holder, this.#server);
   }
 
   /** Writes a conflist; other `plugins` than the working ones make it a broken network. */
@@ -177,6 +183,19 @@ export class ClusterBed implements AsyncDisposable {
     await this.#server.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+function startNode(folder: string): Promise<Holder> {
+  return startNamespaceHolder(
+    { net: true, mount: true, pid: true, uts: true },
+    { label: folder, loopback: true },
+  );
+}
+
+/** The API server is the node's neighbour at 127.0.0.1, so that no wires are needed. */
+function listenIn(holder: Holder, server: ApiServer): void {
+  using place = Netns.open(holder.netnsPath);
+  inNetns(place, () => server.listen("127.0.0.1", apiPort));
 }
 
 function workingPlugins(dataDir: string): object[] {

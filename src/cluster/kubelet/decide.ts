@@ -81,7 +81,8 @@ export function terminalPhase(state: PodState): PodPhase | undefined {
 const endOf = (state: PodState, { name }: Container): Finished | undefined =>
   state.containers[name]?.finished;
 
-function pastDeadline({ pod, seenAt }: PodState, now: number): boolean {
+/** True when the pod has been active for longer than its spec allows. */
+export function pastDeadline({ pod, seenAt }: PodState, now: number): boolean {
   const { activeDeadlineSeconds } = pod.spec;
   return activeDeadlineSeconds !== undefined && seenAt + activeDeadlineSeconds * 1000 <= now;
 }

@@ -33,6 +33,8 @@ export interface KubeletSettings {
   readonly logDir: string;
   readonly cniConfDir: string;
   readonly cniBinDir: string;
+  /** Where results of CNI plugins are kept. */
+  readonly cniCacheDir: string;
   readonly netnsDir: string;
   /** Between two renewals of the Lease (ms). */
   readonly heartbeatMs: number;
@@ -60,6 +62,7 @@ const flags = {
   "log-dir": { type: "string" },
   "cni-conf-dir": { type: "string" },
   "cni-bin-dir": { type: "string" },
+  "cni-cache-dir": { type: "string" },
   "netns-dir": { type: "string" },
   "heartbeat-ms": { type: "string" },
   "crash-backoff-ms": { type: "string" },
@@ -114,6 +117,7 @@ export function parseKubeletFlags(args: readonly string[]): KubeletSettings {
     logDir: values["log-dir"] ?? "/var/log/pods",
     cniConfDir: values["cni-conf-dir"] ?? "/etc/cni/net.d",
     cniBinDir: values["cni-bin-dir"] ?? "/opt/cni/bin",
+    cniCacheDir: values["cni-cache-dir"] ?? "/var/lib/cni",
     netnsDir: values["netns-dir"] ?? "/var/run/netns",
     heartbeatMs: number("heartbeat-ms", 10_000),
     crashBackoffMs,
@@ -122,7 +126,7 @@ export function parseKubeletFlags(args: readonly string[]): KubeletSettings {
   };
 }
 
-/** The command line that gives back `settings`; what the machine builder starts a kubelet with. */
+/** The command line that gives back `settings`. */
 export function kubeletFlags(
   settings: Partial<KubeletSettings> & Pick<KubeletSettings, "nodeName" | "apiServer" | "nodeIp">,
 ): string[] {
@@ -147,6 +151,7 @@ export function kubeletFlags(
     ["log-dir", settings.logDir],
     ["cni-conf-dir", settings.cniConfDir],
     ["cni-bin-dir", settings.cniBinDir],
+    ["cni-cache-dir", settings.cniCacheDir],
     ["netns-dir", settings.netnsDir],
     ["heartbeat-ms", settings.heartbeatMs],
     ["crash-backoff-ms", settings.crashBackoffMs],

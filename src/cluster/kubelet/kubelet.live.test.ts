@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   deployments,
@@ -325,12 +325,51 @@ describe.skipIf(!isRoot)("a node", () => {
     await remove("probed");
   }, 30_000);
 
+  test("hooks run before the signal and after the start", async () => {
+    const file = join(bed.folder, "hooks");
+    const wanted = shellPod(
+      "hooked",
+      `trap 'echo term >>${file}; exit 0' TERM; while :; do sleep 0.05; done`,
+    );
+    const [first] = wanted.spec.containers;
+    if (first === undefined) throw new Error("no container");
+    const say = (word: string) => ({ exec: { command: ["sh", "-c", `echo ${word} >>${file}`] } });
+    first.lifecycle = { postStart: say("start"), preStop: say("stop") };
+    await bed.client.create(pods, wanted);
+    await ready("hooked");
+    while (!existsSync(file)) await Bun.sleep(10);
+    await remove("hooked");
+    expect(readFileSync(file, "utf8")).toBe("start\nstop\nterm\n");
+  });
+
+  test("a reboot takes the processes and sandboxes; the pods come back with new ones", async () => {
+    await bed.client.create(pods, shellPod("lasting", "sleep 1000"));
+    const before = await ready("lasting");
+    const [netns] = readdirSync(join(bed.folder, "netns"));
+    await bed.reboot();
+    rmSync(join(bed.folder, "netns"), { recursive: true });
+    bed.startKubelet();
+    const after = await bed.until("a restart", (all) => {
+      const pod = named("lasting")(all);
+      return pod !== undefined && isReady(pod) && container(pod)?.restartCount === 1 && pod;
+    });
+    expect(after.metadata.uid).toBe(before.metadata.uid ?? "none");
+    expect(readdirSync(join(bed.folder, "netns"))).not.toContain(netns ?? "none");
+    expect(readdirSync(join(bed.folder, "netns"))).toHaveLength(1);
+    expect((await eventOf("lasting", "SandboxChanged")).type).toBe("Normal");
+    expect((await exec("lasting", ["ip", "-br", "addr", "show", "eth0"])).out).toContain(
+      after.status?.podIP ?? "none",
+    );
+    await remove("lasting");
+  }, 30_000);
+
   test("a pod that does not end by itself is killed after its grace period, children included", async () => {
     await bed.client.create(
       pods,
-      shellPod("stubborn", "trap '' TERM; sleep 1000 & while :; do sleep 1000; done"),
+      shellPod("stubborn", "trap '' TERM; echo set; sleep 1000 & while :; do sleep 1000; done"),
     );
     await ready("stubborn");
+    await logLines("stubborn", 1);
     const before = Date.now();
     await remove("stubborn");
     expect(Date.now() - before).toBeGreaterThan(900);

@@ -1,5 +1,4 @@
 import { rmSync } from "node:fs";
-import { join } from "node:path";
 import { type Clock, realClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Log } from "../../base/log.ts";
@@ -51,7 +50,7 @@ export class Kubelet {
     this.#sandboxes = new Sandboxes({
       netnsDir: settings.netnsDir,
       cniBinDir: settings.cniBinDir,
-      resultDir: join(settings.rootDir, "cni"),
+      resultDir: settings.cniCacheDir,
       network: () => this.#network.get(),
       log,
     });

@@ -6,10 +6,9 @@ import { Kubelet } from "./kubelet.ts";
 import { readMachine } from "./machine.ts";
 import { serveKubelet } from "./server.ts";
 
-const log = jsonLog((line) => process.stderr.write(line), { caller: "kubelet" });
-
 try {
   const settings = parseKubeletFlags(process.argv.slice(2));
+  const log = jsonLog((line) => process.stderr.write(line), { caller: "kubelet" });
   const client = createKubeClient({
     server: settings.apiServer,
     ...(settings.tokenFile !== undefined && { tokenFile: settings.tokenFile }),

@@ -41,6 +41,8 @@ export interface PodContainersHooks {
 
 /** How often a process that an earlier kubelet started is looked at: only its parent is told of its end (ms). */
 const adoptedPollMs = 500;
+/** The longest that a postStart hook may take (ms). */
+const hookMs = 60_000;
 
 /** Starts, stops and watches the processes of one pod, and keeps its state's container part. */
 export class PodContainers {
@@ -122,6 +124,10 @@ export class PodContainers {
       events.record(this.#pod, "Normal", "Started", `Started container ${container.name}`);
       void process.exited.then(() => this.#onExit(container.name, run.id));
       this.#probe(container);
+      void this.#hook(container.name, "postStart", hookMs).then((succeeded) => {
+        if (!succeeded && known.run?.id === run.id) this.stop(container.name, 0);
+        if (!succeeded) this.#hooks.onChange();
+      });
     } catch (error) {
       delete known.run;
       if (finished !== undefined) {
@@ -165,7 +171,29 @@ export class PodContainers {
     known.ready = false;
     if (first) events.record(this.#pod, "Normal", "Killing", `Stopping container ${name}`);
     this.#save();
-    if (first && known.run?.process !== undefined) signalGroup(known.run.process, "SIGTERM");
+    const process = known.run?.process;
+    if (!first || process === undefined) return;
+    void this.#hook(name, "preStop", graceMs).then(() => {
+      if (isAlive(process)) signalGroup(process, "SIGTERM");
+    });
+  }
+
+  /** Runs a life-cycle hook of the container, if it has one; false when it failed. Never rejects. */
+  async #hook(name: string, kind: "preStop" | "postStart", timeoutMs: number): Promise<boolean> {
+    const hook = this.#spec(name)?.lifecycle?.[kind];
+    const process = this.#container(name).run?.process;
+    if (hook?.sleep !== undefined)
+      await this.#parts.clock.sleep(Math.min(hook.sleep.seconds * 1000, timeoutMs));
+    const command = hook?.exec?.command;
+    if (command === undefined) return true;
+    const { exitCode, output } = await runInContainer(process, command, {
+      timeoutMs,
+      cwd: this.#spec(name)?.workingDir,
+    });
+    if (exitCode === 0) return true;
+    const title = kind === "preStop" ? "PreStopHook" : "PostStartHook";
+    this.#parts.events.record(this.#pod, "Warning", `Failed${title}`, `${title} failed: ${output.trim()}`);
+    return false;
   }
 
   kill(name: string): void {

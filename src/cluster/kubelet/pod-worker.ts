@@ -1,6 +1,6 @@
 import { EniverseError, hasCode, messageOf } from "../../base/error.ts";
 import type { Pod } from "../../kube/resources.ts";
-import { decide, type Facts, type Step } from "./decide.ts";
+import { decide, type Facts, pastDeadline, type Step } from "./decide.ts";
 import { PodContainers, type PodContainersParts } from "./pod-containers.ts";
 import type { Sandboxes } from "./sandbox.ts";
 import type { Semaphore } from "./semaphore.ts";
@@ -62,6 +62,7 @@ export class PodWorker {
 
   /** Takes the newest object; `removed` when it is gone from the API server. */
   update(pod: Pod, removed: boolean): void {
+    this.#parts.statuses.observe(pod);
     // The status here is ahead of the one that comes back.
     const status = this.#state.pod.status ?? pod.status;
     this.#state.pod = { ...pod, ...(status !== undefined && { status }) };
@@ -98,6 +99,12 @@ export class PodWorker {
   /** True when nothing is left to do for good. */
   async #step(): Promise<boolean> {
     this.#isAwake = false;
+    if (this.#state.verdict === undefined && pastDeadline(this.#state, this.#parts.clock.now())) {
+      const message = "Pod was active on the node longer than the specified deadline";
+      this.#state.verdict = { reason: "DeadlineExceeded", message };
+      this.#parts.events.record(this.pod, "Normal", "DeadlineExceeded", message);
+      this.#save();
+    }
     const step = decide(this.#state, this.#facts());
     if (step.kind === "finish") {
       await this.#finish();

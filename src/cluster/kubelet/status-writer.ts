@@ -7,6 +7,8 @@ import { type Pod, type PodStatus, pods } from "../../kube/resources.ts";
 const writesAtOnce = 8;
 /** A status that nobody waits for is written after this time, with what has changed until then (ms). */
 const restMs = 100;
+/** How long a status that somebody else wrote stands (ms): until the reason why it was written has passed. */
+const contradictionMs = 1_000;
 const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 
@@ -16,6 +18,10 @@ interface Entry {
   /** As it was last accepted. */
   written: string;
   busy: boolean;
+  /** Revision of the pod that the last write made. */
+  revision: number;
+  /** As the API server showed it last. */
+  seen?: Pod;
   timer?: ReturnType<typeof setTimeout>;
   readonly waiters: (() => void)[];
 }
@@ -38,13 +44,35 @@ export class StatusWriter {
   /** Takes a status; equal ones cost nothing. */
   put(pod: Pod, status: PodStatus): void {
     const uid = pod.metadata.uid ?? "";
-    const entry = this.#entries.get(uid) ?? { pod, wanted: status, written: "", busy: false, waiters: [] };
+    const entry = this.#entries.get(uid) ?? {
+      pod,
+      wanted: status,
+      written: "",
+      busy: false,
+      revision: 0,
+      waiters: [],
+    };
     entry.pod = pod;
     entry.wanted = status;
     this.#entries.set(uid, entry);
     if (entry.busy || JSON.stringify(status) === entry.written) return;
     if (isAwaited(status)) this.#send(uid);
     else entry.timer ??= setTimeout(() => this.#send(uid), restMs);
+  }
+
+  /**
+   * Takes note of the status that the API server shows: when somebody else has written another one (the node
+   * controller, while this node was silent) ours is written again.
+   */
+  observe(pod: Pod): void {
+    const entry = this.#entries.get(pod.metadata.uid ?? "");
+    if (entry === undefined) return;
+    entry.seen = pod;
+    if (entry.busy || entry.timer !== undefined || this.#queue.has(pod.metadata.uid ?? "")) return;
+    if (Number(pod.metadata.resourceVersion) <= entry.revision) return;
+    if (readiness(pod.status) === readiness(entry.wanted)) return;
+    entry.written = "";
+    entry.timer = setTimeout(() => this.#send(pod.metadata.uid ?? ""), contradictionMs);
   }
 
   #send(uid: string): void {
@@ -85,7 +113,10 @@ export class StatusWriter {
         entry.busy = false;
         if (this.#entries.get(uid) === entry && JSON.stringify(entry.wanted) !== entry.written)
           this.#queue.add(uid);
-        else this.#done(uid);
+        else {
+          this.#done(uid);
+          if (entry.seen !== undefined) this.observe(entry.seen);
+        }
         this.#pump();
       });
     }
@@ -105,11 +136,9 @@ export class StatusWriter {
       const { pod, wanted } = entry;
       const { name, namespace = "default" } = pod.metadata;
       try {
-        await this.#client.patch(pods, name, patchOf(pod, wanted), {
-          namespace,
-          kind: "merge",
-          subresource: "status",
-        });
+        const options = { namespace, kind: "merge", subresource: "status" } as const;
+        const written = await this.#client.patch(pods, name, patchOf(pod, wanted), options);
+        entry.revision = Number(written.metadata.resourceVersion);
         entry.written = JSON.stringify(wanted);
         return;
       } catch (error) {
@@ -126,6 +155,9 @@ export class StatusWriter {
     }
   }
 }
+
+const readiness = (status: PodStatus | undefined): string =>
+  `${status?.phase} ${status?.conditions?.find(({ type }) => type === "Ready")?.status}`;
 
 /** Somebody waits for pods to become ready or to be over. */
 function isAwaited({ phase, conditions }: PodStatus): boolean {
