@@ -3,6 +3,7 @@ import { hasCode } from "../base/error.ts";
 import { type Log, noLog } from "../base/log.ts";
 import { type Random, seededRandom } from "../base/random.ts";
 import type { KubeClient } from "../kube/client.ts";
+import type { InstanceExists } from "./controllers/housekeeping.ts";
 import { startControllers } from "./controllers/start.ts";
 import { createEventRecorder } from "./events.ts";
 
@@ -19,6 +20,8 @@ export interface ClusterOptions {
   readonly random?: Random;
   /** A node that was not heard of for longer is unreachable (ms); 40 s as in Kubernetes. */
   readonly nodeGraceMs?: number;
+  /** With it a Node goes when it is not ready and its instance ("aws:///ZONE/i-…") is gone. */
+  readonly instanceExists?: InstanceExists;
 }
 
 export interface Cluster {
@@ -42,6 +45,7 @@ export function startCluster(options: ClusterOptions): Cluster {
     scheduling,
     random: options.random ?? seededRandom(clock.now()),
     nodeGraceMs: options.nodeGraceMs ?? 40_000,
+    ...(options.instanceExists !== undefined && { instanceExists: options.instanceExists }),
   });
   running.ready.catch((error: unknown) => {
     if (!hasCode(error, "unavailable")) log("debug", "cluster stopped before it was ready");

@@ -1,5 +1,5 @@
 import type * as kube from "../../kube/resources.ts";
-import { heartbeatOf, planNode } from "./node-lifecycle.ts";
+import { heartbeatOf, planCloudNode, planNode } from "./node-lifecycle.ts";
 import { nothing } from "./plan.ts";
 import { planPodCollection } from "./pod-collection.ts";
 import { type Controller, type ControllerParts, runController } from "./run.ts";
@@ -9,22 +9,28 @@ import { keyOf, type Stores, splitKey } from "./stores.ts";
  * Runs the controllers that keep nodes and pods without a node in order. Dependents follow their owners and
  * contents their namespace in the API server itself.
  */
-export function runHousekeeping(
-  parts: ControllerParts & { readonly nodeGraceMs: number },
-  stores: Stores,
-): readonly Controller[] {
-  return [runNodeLifecycle(parts, stores), runPodCollection(parts, stores)];
+export function runHousekeeping(parts: HousekeepingParts, stores: Stores): readonly Controller[] {
+  return [
+    runNodeLifecycle(parts, stores),
+    runPodCollection(parts, stores),
+    ...(parts.instanceExists === undefined ? [] : [runCloudNodes(parts, stores, parts.instanceExists)]),
+  ];
 }
+
+export interface HousekeepingParts extends ControllerParts {
+  readonly nodeGraceMs: number;
+  readonly instanceExists?: InstanceExists;
+}
+
+/** Whether the cloud still has the instance of a provider id; a node without one is never asked for. */
+export type InstanceExists = (providerId: string) => boolean | Promise<boolean>;
 
 const seenPods =
   (stores: Stores) =>
   (name: string, namespace: string): kube.Pod | undefined =>
     stores.pods.get(name, namespace);
 
-function runNodeLifecycle(
-  parts: ControllerParts & { readonly nodeGraceMs: number },
-  stores: Stores,
-): Controller {
+function runNodeLifecycle(parts: HousekeepingParts, stores: Stores): Controller {
   const { nodes, leases, pods } = stores;
   const heard = new Map<string, { readonly beat: string; readonly at: number }>();
   const leaseOf = (name: string): kube.Lease | undefined => leases.get(name, "kube-node-lease");
@@ -98,5 +104,24 @@ function runPodCollection(parts: ControllerParts, stores: Stores): Controller {
     if (!deleted) look(object);
   });
   for (const pod of pods.list()) look(pod);
+  return run;
+}
+
+function runCloudNodes(parts: ControllerParts, stores: Stores, instanceExists: InstanceExists): Controller {
+  const { nodes } = stores;
+  const run = runController(parts, {
+    name: "cloud-nodes",
+    seenPod: seenPods(stores),
+    plan: async (key) => {
+      const node = nodes.get(splitKey(key).name);
+      const providerId = node?.spec?.providerID;
+      if (node === undefined || providerId === undefined) return nothing;
+      return planCloudNode(node, await instanceExists(providerId), parts.clock.now());
+    },
+  });
+  nodes.listen(({ object, deleted }) => {
+    if (!deleted) run.touch(keyOf(object));
+  });
+  for (const node of nodes.list()) run.touch(keyOf(node));
   return run;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Condition, Node, Pod, Taint, Toleration } from "../../kube/resources.ts";
-import { evictionAt, planNode } from "./node-lifecycle.ts";
+import { evictionAt, planCloudNode, planNode } from "./node-lifecycle.ts";
 import type { Plan } from "./plan.ts";
 import { orphanGraceMs, planPodCollection } from "./pod-collection.ts";
 
@@ -92,6 +92,19 @@ describe("the life of a node", () => {
     expect(plan.wakeAt).toBe(Date.parse("2026-01-01T00:13:00Z"));
     expect(evictionAt(pod("ever", [toleration()]), [taint])).toBeUndefined();
     expect(evictionAt(pod("all", [{ operator: "Exists" }]), [taint])).toBeUndefined();
+  });
+});
+
+describe("the cloud's view of a node", () => {
+  test.each<[Condition["status"], boolean, number, number | undefined]>([
+    ["True", false, 0, undefined],
+    ["Unknown", true, 0, now + 5000],
+    ["Unknown", false, 1, undefined],
+    ["False", false, 1, undefined],
+  ])("Ready=%s, instance there: %p", (ready, exists, deletions, wakeAt) => {
+    const plan = planCloudNode(node(ready), exists, now);
+    expect(plan.writes.filter(({ kind }) => kind === "delete")).toHaveLength(deletions);
+    expect(plan.wakeAt).toBe(wakeAt);
   });
 });
 

@@ -159,6 +159,23 @@ function notReadyWrite(pod: Pod, now: number): Write {
   };
 }
 
+/** How often the cloud is asked about a node that is not ready (ms). */
+const cloudCheckMs = 5_000;
+
+/** A node that is not ready and whose instance is gone from the cloud is gone too (cloud-node-lifecycle-controller). */
+export function planCloudNode(node: Node, exists: boolean, now: number): Plan {
+  if (conditionOf(node, "Ready")?.status === "True") return { writes: [] };
+  if (exists) return { writes: [], wakeAt: now + cloudCheckMs };
+  const { name } = node.metadata;
+  const message = `Deleting node ${name} because it does not exist in the cloud provider`;
+  return {
+    writes: [
+      { kind: "delete", resource: nodeResource, name },
+      event(node, "Normal", "DeletingNode", message),
+    ],
+  };
+}
+
 /** What tells that a node is alive: it changes with every heartbeat. */
 export function heartbeatOf(node: Node, lease: Lease | undefined): string {
   return `${lease?.spec?.renewTime ?? ""}/${conditionOf(node, "Ready")?.lastHeartbeatTime ?? ""}`;

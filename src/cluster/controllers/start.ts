@@ -1,17 +1,15 @@
 import type { Random } from "../../base/random.ts";
 import type { EventRecorder } from "../events.ts";
 import { runScheduler } from "../scheduler/run.ts";
-import { runHousekeeping } from "./housekeeping.ts";
+import { type HousekeepingParts, runHousekeeping } from "./housekeeping.ts";
 import type { PlanContext } from "./plan.ts";
-import type { ControllerParts } from "./run.ts";
 import { openStores } from "./stores.ts";
 import { runWorkloads } from "./workloads.ts";
 
-export interface ControllersOptions extends ControllerParts {
+export interface ControllersOptions extends HousekeepingParts {
   /** Events of the scheduler. */
   readonly scheduling: EventRecorder;
   readonly random: Random;
-  readonly nodeGraceMs: number;
 }
 
 /** Opens the informers and runs the controllers on them, and the scheduler. */
