@@ -5,15 +5,12 @@ import { ec2CodeOf } from "../aws/ec2-errors.ts";
 import { createEc2 } from "../aws/ec2-sdk.ts";
 import { createImds } from "../aws/imds.ts";
 import { readEnis, readNodeFacts, readSecurityGroups, readVpcCidrs } from "../aws/instance-metadata.ts";
-import { seededRandom } from "../base/random.ts";
 import { CloudBed } from "./cloud-bed.ts";
-import { modelEc2 } from "./ec2/model-port.ts";
-import { accountOf } from "./local-cloud.ts";
 
 /** The node's own clients against the cloud: what ipamd does from its start to the end of an interface. */
 describe("a node", () => {
   let bed: CloudBed;
-  const ports = new Map<string, Ec2>();
+  let ec2: Ec2;
   let metadata: ReturnType<typeof Bun.serve>;
   let instanceId = "";
   let subnetId = "";
@@ -49,16 +46,7 @@ describe("a node", () => {
       AWS_SESSION_TOKEN: undefined,
       AWS_PROFILE: undefined,
     });
-    const account = accountOf(bed.cloud.config);
-    const random = seededRandom(9);
-    const { state } = bed.cloud;
-    ports.set("over HTTP", await createEc2({ region: "us-west-2" }));
-    ports.set(
-      "straight over the model",
-      modelEc2({
-        context: () => ({ state, now: Date.now(), random, account, settings: bed.cloud.settings() }),
-      }),
-    );
+    ec2 = await createEc2({ region: "us-west-2" });
   });
   afterAll(() => {
     setEnvironment(before);
@@ -76,81 +64,54 @@ describe("a node", () => {
     expect(await readSecurityGroups(imds, facts.primaryMac)).toHaveLength(1);
   });
 
-  const kinds = ["over HTTP", "straight over the model"];
+  test("grows by an interface and gives it back, with the rights of its role", async () => {
+    const { attachments } = await ec2.describeInstance(instanceId);
+    expect(attachments).toEqual([{ deviceIndex: 0, networkCardIndex: 0 }]);
+    const groups =
+      bed.cloud.state.enis.get(bed.cloud.state.instances.get(instanceId)?.eniIds[0] ?? "")?.groups ?? [];
+    const { networkInterfaceId } = await ec2.createNetworkInterface({
+      subnetId,
+      groups,
+      description: `aws-K8S-${instanceId}`,
+      tags: [{ key: "node.k8s.amazonaws.com/instance_id", value: instanceId }],
+      secondaryPrivateIpAddressCount: 4,
+    });
+    const swept = await ec2.describeNetworkInterfaces({
+      filters: [
+        { name: "tag-key", values: ["node.k8s.amazonaws.com/instance_id"] },
+        { name: "status", values: ["available"] },
+        { name: "vpc-id", values: [bed.cloud.network.vpcId] },
+      ],
+    });
+    expect(swept.map((eni) => eni.networkInterfaceId)).toEqual([networkInterfaceId]);
+    const { attachmentId } = await ec2.attachNetworkInterface({
+      networkInterfaceId,
+      instanceId,
+      deviceIndex: 1,
+      networkCardIndex: 0,
+    });
+    await ec2.setDeleteOnTermination(networkInterfaceId, attachmentId);
+    const { addresses } = await ec2.assignPrivateIpAddresses(networkInterfaceId, { addressCount: 3 });
+    expect(addresses).toHaveLength(3);
+    const { prefixes } = await ec2.assignPrivateIpAddresses(networkInterfaceId, { prefixCount: 1 });
+    expect(prefixes[0]).toEndWith("/28");
+    const [eni] = await ec2.describeNetworkInterfaces({ ids: [networkInterfaceId] });
+    expect(eni).toMatchObject({
+      status: "in-use",
+      ipv4Prefixes: prefixes,
+      attachment: { deleteOnTermination: true },
+    });
+    expect(eni?.privateIpAddresses).toHaveLength(8);
+    await ec2.unassignPrivateIpAddresses(networkInterfaceId, { addresses });
+    await ec2.unassignPrivateIpAddresses(networkInterfaceId, { prefixes });
+    await ec2.modifyGroups(networkInterfaceId, groups);
+    await ec2.createTags(networkInterfaceId, [{ key: "a", value: "b" }]);
+    await ec2.detachNetworkInterface(attachmentId);
+    await ec2.deleteNetworkInterface(networkInterfaceId);
+    expect(bed.cloud.check()).toEqual([]);
+  });
 
-  function port(kind: string): Ec2 {
-    const found = ports.get(kind);
-    if (found === undefined) throw new Error(`no port ${kind}`);
-    return found;
-  }
-
-  test.each(kinds)(
-    "%s grows by an interface and gives it back, with the rights of its role",
-    async (kind) => {
-      const ec2 = port(kind);
-      const { attachments } = await ec2.describeInstance(instanceId);
-      expect(attachments).toEqual([{ deviceIndex: 0, networkCardIndex: 0 }]);
-      const groups =
-        bed.cloud.state.enis.get(bed.cloud.state.instances.get(instanceId)?.eniIds[0] ?? "")?.groups ?? [];
-      const { networkInterfaceId } = await ec2.createNetworkInterface({
-        subnetId,
-        groups,
-        description: `aws-K8S-${instanceId}`,
-        tags: [{ key: "node.k8s.amazonaws.com/instance_id", value: instanceId }],
-        secondaryPrivateIpAddressCount: 4,
-      });
-      const swept = await ec2.describeNetworkInterfaces({
-        filters: [
-          { name: "tag-key", values: ["node.k8s.amazonaws.com/instance_id"] },
-          { name: "status", values: ["available"] },
-          { name: "vpc-id", values: [bed.cloud.network.vpcId] },
-        ],
-      });
-      expect(swept.map((eni) => eni.networkInterfaceId)).toEqual([networkInterfaceId]);
-      const { attachmentId } = await ec2.attachNetworkInterface({
-        networkInterfaceId,
-        instanceId,
-        deviceIndex: 1,
-        networkCardIndex: 0,
-      });
-      await ec2.setDeleteOnTermination(networkInterfaceId, attachmentId);
-      const { addresses } = await ec2.assignPrivateIpAddresses(networkInterfaceId, { addressCount: 3 });
-      expect(addresses).toHaveLength(3);
-      const { prefixes } = await ec2.assignPrivateIpAddresses(networkInterfaceId, { prefixCount: 1 });
-      expect(prefixes[0]).toEndWith("/28");
-      const [eni] = await ec2.describeNetworkInterfaces({ ids: [networkInterfaceId] });
-      expect(eni).toMatchObject({
-        status: "in-use",
-        ipv4Prefixes: prefixes,
-        attachment: { deleteOnTermination: true },
-      });
-      expect(eni?.privateIpAddresses).toHaveLength(8);
-      // Both ports see the same.
-      for (const other of kinds) {
-        expect(await port(other).describeNetworkInterfaces({ ids: [networkInterfaceId] })).toEqual([
-          eni as never,
-        ]);
-        const subnets = [{ name: "subnet-id", values: [subnetId] }];
-        expect(await port(other).describeSubnets(subnets)).toEqual(await ec2.describeSubnets(subnets));
-        expect(await port(other).describeInstance(instanceId)).toEqual(
-          await ec2.describeInstance(instanceId),
-        );
-        expect(await port(other).describeInstanceType("p4d.24xlarge")).toEqual(
-          await ec2.describeInstanceType("p4d.24xlarge"),
-        );
-      }
-      await ec2.unassignPrivateIpAddresses(networkInterfaceId, { addresses });
-      await ec2.unassignPrivateIpAddresses(networkInterfaceId, { prefixes });
-      await ec2.modifyGroups(networkInterfaceId, groups);
-      await ec2.createTags(networkInterfaceId, [{ key: "a", value: "b" }]);
-      await ec2.detachNetworkInterface(attachmentId);
-      await ec2.deleteNetworkInterface(networkInterfaceId);
-      expect(bed.cloud.check()).toEqual([]);
-    },
-  );
-
-  test.each(kinds)("%s reads subnets and types, and understands refusals", async (kind) => {
-    const ec2 = port(kind);
+  test("reads subnets and types, and understands refusals", async () => {
     const subnets = await ec2.describeSubnets([
       { name: "vpc-id", values: [bed.cloud.network.vpcId] },
       { name: "availability-zone", values: ["us-west-2a"] },

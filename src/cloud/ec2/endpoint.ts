@@ -4,7 +4,7 @@ import { ec2Actions } from "./actions/table.ts";
 import { Params } from "./decode-query.ts";
 import { encodeElement, type XmlObject } from "./encode-xml.ts";
 import { type Gate, notAuthorized, passGate, served } from "./gate.ts";
-import { type Identity, isAllowed } from "./identity.ts";
+import { type Identity, identify, isAllowed } from "./identity.ts";
 
 /** Carries a call out: runs it on the model, stores what it changed and waits for the packet plane. */
 export type Perform = (run: (ctx: Call["ctx"]) => XmlObject) => Promise<XmlObject>;
@@ -66,11 +66,12 @@ async function admit(
   if (name === "") {
     throw new Ec2Fault("MissingAction", "The request is missing an action or a required parameter.");
   }
-  const narrowed = params.names().some((one) => one !== "DryRun");
-  const identity = await passGate(gate, { request, service: "ec2", action: name, narrowed });
   if (action === undefined) {
+    identify(request, "ec2", gate.config, gate.state, gate.clock.now());
     throw new Ec2Fault("InvalidAction", `The action ${name} is not valid for this web service.`);
   }
+  const narrowed = params.names().some((one) => one !== "DryRun");
+  const identity = await passGate(gate, { request, service: "ec2", action: name, narrowed });
   checkNames(action, params);
   if (hasTags(params) && !isAllowed(identity.role, "ec2:CreateTags")) {
     throw notAuthorized("ec2", "CreateTags", identity, gate.random);

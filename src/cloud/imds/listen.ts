@@ -27,6 +27,8 @@ export function listenImds(
   const server = Bun.serve({
     hostname,
     port,
+    // The longest that the server allows: clients keep their connections from one look to the next.
+    idleTimeout: 255,
     fetch: async (request, self) => {
       const peer = self.requestIP(request);
       if (peer === null) return new Response(null, { status: 400 });

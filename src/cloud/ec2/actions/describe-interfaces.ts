@@ -21,12 +21,11 @@ export function visibleEni(ctx: Context, eniId: string): NetworkInterface {
 }
 
 /** EC2 is eventually consistent: what was just created may be missing from an answer for a while. */
-export function isVisible(ctx: Context, eni: NetworkInterface): boolean {
+function isVisible(ctx: Context, eni: NetworkInterface): boolean {
   return ctx.now >= eni.createdAt + ctx.settings.consistencyLagMs;
 }
 
-/** The filters of DescribeNetworkInterfaces. */
-export function interfaceFilters(ctx: Context, view: InterfaceView): FilterTable<NetworkInterface> {
+function filtersOf(ctx: Context, view: InterfaceView): FilterTable<NetworkInterface> {
   const { state, account } = ctx;
   const zoneId = (name: string): string | undefined => account.zones.find((zone) => zone.name === name)?.id;
   const publicIps = (eni: NetworkInterface): string[] =>
@@ -74,7 +73,7 @@ function describeNetworkInterfaces({ ctx, params }: Call): XmlObject {
   const ids = params.list("NetworkInterfaceId");
   refusePagingOfIds(params, "networkInterfaceIdSet", ids);
   const view = new InterfaceView(ctx);
-  const matches = readFilters(params, interfaceFilters(ctx, view));
+  const matches = readFilters(params, filtersOf(ctx, view));
   const all =
     ids === undefined ? [...ctx.state.enis.values()] : [...new Set(ids)].map((id) => visibleEni(ctx, id));
   const found = all.filter((eni) => isVisible(ctx, eni) && matches(eni));

@@ -59,8 +59,7 @@ function subnetXml(ctx: Context, subnet: Subnet): XmlObject {
   };
 }
 
-/** The filters of DescribeSubnets. */
-export function subnetFilters(ctx: Context): FilterTable<Subnet> {
+function filtersOf(ctx: Context): FilterTable<Subnet> {
   const free = (state: CloudState, subnet: Subnet): number => spaceOf(state, subnet.subnetId).freeCount;
   const cidr = (subnet: Subnet): string => formatCidr(subnet.cidr);
   const zone = (subnet: Subnet): string => subnet.zone;
@@ -93,11 +92,7 @@ function describeSubnets({ ctx, params }: Call): XmlObject {
   const all = chosen(ctx.state.subnets, ids, (id) => {
     throw faults.notFound("InvalidSubnetID.NotFound", "subnet ID", id);
   });
-  const page = pageOf(
-    params,
-    all.filter(readFilters(params, subnetFilters(ctx))),
-    (subnet) => subnet.subnetId,
-  );
+  const page = pageOf(params, all.filter(readFilters(params, filtersOf(ctx))), (subnet) => subnet.subnetId);
   return { subnetSet: page.items.map((subnet) => subnetXml(ctx, subnet)), nextToken: page.nextToken };
 }
 
