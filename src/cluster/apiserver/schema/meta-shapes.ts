@@ -1,37 +1,37 @@
 // meta/v1 and what is shared by the groups.
 export const metaShapes = `
 ObjectMeta
-  string              name generateName namespace uid resourceVersion selfLink
-  int64               generation deletionGracePeriodSeconds
-  time                creationTimestamp deletionTimestamp
-  {string}            labels annotations
-  [string]:*          finalizers
-  [OwnerReference]:uid  ownerReferences
+  string              name@1 generateName@2 namespace@3 uid@5 resourceVersion@6 selfLink@4
+  int64               generation@7 deletionGracePeriodSeconds?@10
+  time                creationTimestamp@8 deletionTimestamp@9
+  {string}            labels@11 annotations@12
+  [string]:*          finalizers@14
+  [OwnerReference]:uid  ownerReferences@13
   [any]               managedFields
 
 OwnerReference
-  string  apiVersion! kind! name! uid!
-  bool    controller blockOwnerDeletion
+  string  apiVersion!@5 kind!@1 name!@3 uid!@4
+  bool    controller?@6 blockOwnerDeletion?@7
 
 LabelSelector
-  {string}                    matchLabels
-  [LabelSelectorRequirement]  matchExpressions
+  {string}                    matchLabels@1
+  [LabelSelectorRequirement]  matchExpressions@2
 
 LabelSelectorRequirement
-  string    key! operator!
-  [string]  values
+  string    key!@1 operator!@2
+  [string]  values@3
 
 Condition
-  string  type! status! reason message
-  time    lastTransitionTime
-  int64   observedGeneration
+  string  type!@1 status!@2 reason@5 message@6
+  time    lastTransitionTime@4
+  int64   observedGeneration@3
 
 ObjectReference
-  string  apiVersion kind name namespace uid resourceVersion fieldPath
+  string  apiVersion@5 kind@1 name@3 namespace@2 uid@4 resourceVersion@6 fieldPath@7
 
 LocalObjectReference
-  string  name
+  string  name@1
 
 TypedLocalObjectReference
-  string  apiGroup kind! name!
+  string  apiGroup@1 kind!@2 name!@3
 `;

@@ -3,9 +3,12 @@
 //
 // The notation, one type per block:
 //   TypeName
-//     TYPE  field field! …      `!` marks a field that must be given
+//     TYPE  field@1 field!@2 field?@3 field@4.1 …
 // TYPE is a scalar, the name of another type, [TYPE] for a list, {TYPE} for a map; `[TYPE]:key` merges by that
 // key, `[TYPE]:key+retainKeys` also drops the other members of a union, `[TYPE]:*` merges a list of scalars.
+// `!` marks a field that must be given, `?` one whose zero is not the same as its absence; `@` is its number in
+// Kubernetes' Protocol Buffers (generated.proto), `@4.1` when it lies in an embedded message. A field without a
+// number cannot be sent in that form.
 import { EniverseError } from "../../../base/error.ts";
 
 const scalars = [
@@ -37,28 +40,42 @@ export interface ListShape {
   readonly retainKeys?: boolean;
 }
 
+/** How a field is sent in Protocol Buffers. */
+export interface WireField {
+  readonly field: string;
+  /** Its number, after those of the messages around it. */
+  readonly path: readonly number[];
+  /** False when zero means absent. */
+  readonly keepsZero: boolean;
+}
+
 export interface ObjectShape {
   readonly name: string;
   readonly fields: ReadonlyMap<string, Shape>;
   readonly required: readonly string[];
+  readonly wire: readonly WireField[];
 }
 
 /** Reads the notation; throws `internal` for a line that it does not know. */
 export function parseShapes(text: string): ObjectShape[] {
-  const shapes: { name: string; fields: Map<string, Shape>; required: string[] }[] = [];
+  const shapes: { name: string; fields: Map<string, Shape>; required: string[]; wire: WireField[] }[] = [];
   for (const line of text.split("\n")) {
     if (line.trim() === "") continue;
     if (!line.startsWith(" ")) {
-      shapes.push({ name: line.trim(), fields: new Map(), required: [] });
+      shapes.push({ name: line.trim(), fields: new Map(), required: [], wire: [] });
       continue;
     }
     const [type = "", ...names] = line.trim().split(/\s+/);
     const shape = parseShape(type);
     const owner = shapes.at(-1);
     if (owner === undefined || names.length === 0) throw unreadable(line);
-    for (const name of names) {
-      owner.fields.set(name.replace("!", ""), shape);
-      if (name.endsWith("!")) owner.required.push(name.slice(0, -1));
+    for (const text of names) {
+      const [, field = "", mark, number] = /^(\w+)([!?]?)(?:@([\d.]+))?$/.exec(text) ?? [];
+      if (field === "") throw unreadable(line);
+      owner.fields.set(field, shape);
+      if (mark === "!") owner.required.push(field);
+      if (number === undefined) continue;
+      owner.wire.push({ field, path: number.split(".").map(Number), keepsZero: mark !== "" });
     }
   }
   return shapes;

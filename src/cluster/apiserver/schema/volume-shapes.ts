@@ -1,71 +1,71 @@
 // Volumes (core/v1). Sources that no node of ours can mount are kept as they are.
 export const volumeShapes = `
 Volume
-  string                 name!
-  HostPathSource         hostPath
-  EmptyDirSource         emptyDir
-  SecretSource           secret
-  ConfigMapSource        configMap
-  DownwardAPISource      downwardAPI
-  ProjectedSource        projected
-  PersistentVolumeClaimSource  persistentVolumeClaim
+  string                 name!@1
+  HostPathSource         hostPath@2.1
+  EmptyDirSource         emptyDir@2.2
+  SecretSource           secret@2.6
+  ConfigMapSource        configMap@2.19
+  DownwardAPISource      downwardAPI@2.16
+  ProjectedSource        projected@2.26
+  PersistentVolumeClaimSource  persistentVolumeClaim@2.10
   any                    awsElasticBlockStore azureDisk azureFile cephfs cinder csi ephemeral fc flexVolume
   any                    flocker gcePersistentDisk gitRepo glusterfs image iscsi nfs photonPersistentDisk
   any                    portworxVolume quobyte rbd scaleIO storageos vsphereVolume
 
 HostPathSource
-  string  path! type
+  string  path!@1 type@2
 
 EmptyDirSource
-  string    medium
-  quantity  sizeLimit
+  string    medium@1
+  quantity  sizeLimit@2
 
 KeyToPath
-  string  key! path!
-  int32   mode
+  string  key!@1 path!@2
+  int32   mode?@3
 
 SecretSource
-  string       secretName
-  [KeyToPath]  items
-  int32        defaultMode
-  bool         optional
+  string       secretName@1
+  [KeyToPath]  items@2
+  int32        defaultMode?@3
+  bool         optional?@4
 
 ConfigMapSource
-  string       name
-  [KeyToPath]  items
-  int32        defaultMode
-  bool         optional
+  string       name@1.1
+  [KeyToPath]  items@2
+  int32        defaultMode?@3
+  bool         optional?@4
 
 DownwardAPISource
-  [DownwardAPIFile]  items
-  int32              defaultMode
+  [DownwardAPIFile]  items@1
+  int32              defaultMode?@2
 
 DownwardAPIFile
-  string                 path!
-  ObjectFieldSelector    fieldRef
-  ResourceFieldSelector  resourceFieldRef
-  int32                  mode
+  string                 path!@1
+  ObjectFieldSelector    fieldRef@2
+  ResourceFieldSelector  resourceFieldRef@3
+  int32                  mode?@4
 
 ProjectedSource
-  [VolumeProjection]  sources
-  int32               defaultMode
+  [VolumeProjection]  sources@1
+  int32               defaultMode?@2
 
 VolumeProjection
-  SecretProjection       secret configMap
-  DownwardAPISource      downwardAPI
-  ServiceAccountTokenProjection  serviceAccountToken
+  SecretProjection       secret@1 configMap@3
+  DownwardAPISource      downwardAPI@2
+  ServiceAccountTokenProjection  serviceAccountToken@4
   any                    clusterTrustBundle podCertificate
 
 SecretProjection
-  string       name
-  [KeyToPath]  items
-  bool         optional
+  string       name@1.1
+  [KeyToPath]  items@2
+  bool         optional?@4
 
 ServiceAccountTokenProjection
-  string  audience path!
-  int64   expirationSeconds
+  string  audience@1 path!@3
+  int64   expirationSeconds?@2
 
 PersistentVolumeClaimSource
-  string  claimName!
-  bool    readOnly
+  string  claimName!@1
+  bool    readOnly@2
 `;
