@@ -9,7 +9,7 @@ import { type CloudConfig, type CloudSettings, nodeRoleName } from "./config.ts"
 import { CallLog } from "./ec2/call-log.ts";
 import type { XmlObject } from "./ec2/encode-xml.ts";
 import { answerEc2, errorAnswer, readForm, uuid } from "./ec2/endpoint.ts";
-import { FaultBoard } from "./ec2/fault-board.ts";
+import { FaultBoard, imdsAction } from "./ec2/fault-board.ts";
 import type { Gate } from "./ec2/gate.ts";
 import { ClientTokens } from "./ec2/idempotency.ts";
 import { credentialScope } from "./ec2/identity.ts";
@@ -179,6 +179,9 @@ export class LocalCloud implements Cloud {
   }
 
   async imds(request: Request, sourceAddress: string, setTtl?: (ttl: number) => void): Promise<Response> {
+    const { delayMs, error } = this.faults.decide(imdsAction, this.#random);
+    if (delayMs > 0) await this.#clock.sleep(delayMs);
+    if (error !== undefined) return refuse(error.httpStatus, error.code);
     return await this.#mutate((ctx) => {
       const instance = this.#instanceAt(sourceAddress);
       if (instance === undefined) return refuse(404, "Not Found");

@@ -1,7 +1,10 @@
 import type { Random } from "../../base/random.ts";
 import { Ec2Fault } from "../model/fault.ts";
 
-/** A fault that is switched on for an action of EC2, EKS, STS ("*" for all). */
+/** Pseudo-action of reads of instance metadata; only patterns that begin with "imds:" mean it. */
+export const imdsAction = "imds:read";
+
+/** A fault that is switched on for an action of EC2, EKS or STS ("*" for all), or for "imds:*". */
 export interface InjectedFault {
   /** "CreateNetworkInterface"; `*` stands for any text. */
   readonly action: string;
@@ -66,6 +69,7 @@ export class FaultBoard {
 }
 
 function matches(pattern: string, action: string): boolean {
+  if (pattern.startsWith("imds:") !== action.startsWith("imds:")) return false;
   if (!pattern.includes("*")) return pattern === action;
   const source = pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
   return new RegExp(`^${source}$`).test(action);

@@ -392,3 +392,13 @@ describe("behind EC2", () => {
     expect((await imds.read("network/interfaces/macs/")).split("\n")).toHaveLength(2);
   });
 });
+
+test("metadata fail when told to, and only then", async () => {
+  using imds = await ImdsBed.start();
+  const { faults } = imds.bed.cloud;
+  faults.add({ action: "*", rate: 1, errorCode: "InternalError" });
+  expect(await imds.read("mac")).toBe(imds.primary().mac);
+  faults.add({ action: "imds:*", rate: 1, errorCode: "ServiceUnavailable", times: 1 });
+  expect(await imds.read("mac")).toBe("503");
+  expect(await imds.read("mac")).toBe(imds.primary().mac);
+});

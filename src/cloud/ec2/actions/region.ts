@@ -130,22 +130,6 @@ function describeNetworkAcls({ ctx, params }: Call): XmlObject {
   return { networkAclSet: page.items.map((acl) => aclXml(ctx, acl)), nextToken: page.nextToken };
 }
 
-/** The cloud has no VPC endpoints; ids are refused as unknown and lists are empty. */
-function describeVpcEndpoints({ params }: Call): XmlObject {
-  const [id] = params.list("VpcEndpointId") ?? [];
-  if (id !== undefined) {
-    throw faults.notFound("InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id", id);
-  }
-  readFilters<{ readonly tags?: never }>(params, {
-    "vpc-id": () => undefined,
-    "vpc-endpoint-id": () => undefined,
-    "vpc-endpoint-type": () => undefined,
-    "vpc-endpoint-state": () => undefined,
-    "service-name": () => undefined,
-  });
-  return { vpcEndpointSet: [] };
-}
-
 export const regionActions = [
   action(
     "DescribeAvailabilityZones",
@@ -154,5 +138,4 @@ export const regionActions = [
   ),
   action("DescribeRegions", ["RegionName", "AllRegions", "Filter"], describeRegions),
   action("DescribeNetworkAcls", ["NetworkAclId", ...listing], describeNetworkAcls),
-  action("DescribeVpcEndpoints", ["VpcEndpointId", ...listing], describeVpcEndpoints),
 ];

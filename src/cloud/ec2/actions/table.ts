@@ -6,6 +6,7 @@ import { gatewayActions } from "./gateways.ts";
 import { instanceTypeActions } from "./instance-types.ts";
 import { instanceActions } from "./instances.ts";
 import { interfaceActions } from "./interfaces.ts";
+import { neverHereActions } from "./never-here.ts";
 import { privateAddressActions } from "./private-addresses.ts";
 import { regionActions } from "./region.ts";
 import { reservationActions } from "./reservations.ts";
@@ -35,5 +36,6 @@ export const ec2Actions: ReadonlyMap<string, Action> = new Map(
     ...addressActions,
     ...tagActions,
     ...regionActions,
+    ...neverHereActions,
   ].map((one) => [one.name, one]),
 );
