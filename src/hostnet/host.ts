@@ -1,7 +1,7 @@
 import { hasCode } from "../base/error.ts";
 import type { Netns } from "../linux/netns.ts";
 import { Rtnetlink } from "../linux/rtnetlink/rtnetlink.ts";
-import { writeSysctl } from "../linux/sysctl.ts";
+import { readSysctl, writeSysctl } from "../linux/sysctl.ts";
 
 /**
  * What the network of a node and of its pods shall be, as values, and making it so through `linux/`. The wanted
@@ -34,10 +34,14 @@ export class HostNetns implements Disposable {
   }
 }
 
-/** Sets a sysctl of a device; a kernel without IPv6, or a device that is gone, has no such file. */
+/**
+ * Sets a sysctl of a device; a kernel without IPv6, or a device that is gone, has no such file. What is right
+ * already is left alone: a write of `forwarding` spins until nobody in the system holds the lock of all links
+ * (addrconf_fixup_forwarding), a read waits for nobody.
+ */
 export function setSysctlIfThere(ns: Netns | undefined, key: string, value: string): void {
   try {
-    writeSysctl(key, value, ns);
+    if (readSysctl(key, ns) !== value) writeSysctl(key, value, ns);
   } catch (error) {
     if (!hasCode(error, "not_found")) throw error;
   }

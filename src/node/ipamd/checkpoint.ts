@@ -42,18 +42,29 @@ export function checkpointPath(base: string, card: number): string {
 export function encodeCheckpoint(checkpoint: Checkpoint): string {
   const allocations = checkpoint.allocations.map(encodeAllocation).join(",");
   const cooling =
-    checkpoint.cooling.length === 0
-      ? ""
-      : `,"cooling":[${checkpoint.cooling
-          .map(
-            (entry) =>
-              `{"address":${JSON.stringify(entry.address)},"releaseTimestamp":${nanoseconds(entry.releasedAt)}}`,
-          )
-          .join(",")}]`;
+    checkpoint.cooling.length === 0 ? "" : `,"cooling":[${checkpoint.cooling.map(encodeCooling).join(",")}]`;
   return `{"version":"${version}","allocations":[${allocations}]${cooling}}\n`;
 }
 
-function encodeAllocation({ key, address, assignedAt, metadata }: Allocation): string {
+function encodeCooling({ address, releasedAt }: CoolingAddress): string {
+  return `{"address":"${address}","releaseTimestamp":${nanoseconds(releasedAt)}}`;
+}
+
+/** The file is written for every pod that comes or goes, and nearly all of it is as before. */
+const encodedBefore = new WeakMap<PodKey, { readonly of: Allocation; readonly text: string }>();
+
+function encodeAllocation(allocation: Allocation): string {
+  const { key, address, assignedAt, metadata } = allocation;
+  const before = encodedBefore.get(key);
+  const { of } = before ?? {};
+  const same = of?.address === address && of.assignedAt === assignedAt && of.metadata === metadata;
+  if (before !== undefined && same) return before.text;
+  const text = allocationText(allocation);
+  encodedBefore.set(key, { of: allocation, text });
+  return text;
+}
+
+function allocationText({ key, address, assignedAt, metadata }: Allocation): string {
   const family = address.includes(":") ? "ipv6" : "ipv4";
   let text = `{"networkName":${JSON.stringify(key.networkName)},"containerID":${JSON.stringify(key.containerId)}`;
   text += `,"ifName":${JSON.stringify(key.ifName)},"${family}":"${address}"`;
@@ -65,9 +76,10 @@ function encodeAllocation({ key, address, assignedAt, metadata }: Allocation): s
   return `${text}${JSON.stringify(inner)}}`;
 }
 
-/** As int64 text: the number of nanoseconds is beyond what a double can hold exactly. */
+/** As text: the number of nanoseconds is beyond what a double can hold exactly. */
 function nanoseconds(milliseconds: number): string {
-  return String(BigInt(Math.max(0, Math.round(milliseconds))) * 1_000_000n);
+  const whole = Math.round(milliseconds);
+  return whole > 0 ? `${whole}000000` : "0";
 }
 
 /** Reads the text of a checkpoint; throws `corrupted`, naming `path` and what to do. */
