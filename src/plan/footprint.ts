@@ -107,7 +107,7 @@ function footprintOf(input: FootprintInput, driver: NodeDriver): NodeFootprint {
 }
 
 function checkPods(input: FootprintInput, field: string): void {
-  const { limits, mode, warm, pods, branchPods = 0, maxPods } = input;
+  const { limits, mode, pods, branchPods = 0, maxPods } = input;
   const type = limits.instanceType;
   if (branchPods > 0) {
     const most = limits.trunkCapable ? (limits.branchEnis ?? 0) : 0;
@@ -119,6 +119,7 @@ function checkPods(input: FootprintInput, field: string): void {
       );
     }
   }
+  if (mode !== "ipv6") checkAddresses(input, field);
   // aws-node and kube-proxy count against max-pods, though they need no address of their own.
   if (maxPods !== undefined && pods + branchPods > maxPods - 2) {
     throw badField(
@@ -127,7 +128,10 @@ function checkPods(input: FootprintInput, field: string): void {
       `at most ${maxPods - 2}: maxPods is ${maxPods}, and aws-node and kube-proxy are two of them`,
     );
   }
-  if (mode === "ipv6") return;
+}
+
+function checkAddresses({ limits, mode, warm, pods, branchPods = 0 }: FootprintInput, field: string): void {
+  const type = limits.instanceType;
   const enis = Math.min(warm.maxEni ?? limits.enis, limits.enis) - (branchPods > 0 ? 1 : 0);
   const most = podAddresses(limits, {
     prefixDelegation: usesPrefixes(mode),

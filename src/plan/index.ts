@@ -23,3 +23,24 @@ export {
   maxPodsTable,
 } from "./max-pods.ts";
 export type { PrefixReservation } from "./reservation.ts";
+export {
+  assertPlan,
+  type BudgetLine,
+  type NodeGroupPlan,
+  type PlannedSubnet,
+  type PlanProblem,
+  planVpc,
+  type VpcPlan,
+} from "./vpc.ts";
+export type { Exhaustion } from "./vpc-forecast.ts";
+export type {
+  GivenSubnet,
+  Growth,
+  NodeGroupInput,
+  OtherRange,
+  PlanVpcInput,
+  SubnetKind,
+} from "./vpc-input.ts";
+export { type LabFile, labFileOf } from "./vpc-lab.ts";
+export type { EniConfigObject, RouteTablePlan } from "./vpc-objects.ts";
+export { awsNodeEnv, type PlanMode, planModes, type WarmSettings } from "./warm-settings.ts";
