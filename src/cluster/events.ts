@@ -4,11 +4,19 @@ import type { Log } from "../base/log.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { type Event, events } from "../kube/resources.ts";
+import { timestamp } from "./time.ts";
 
 /** Says things about objects, as `kubectl describe` and `kubectl get events` show them. */
 export interface EventRecorder {
   /** Never fails and never waits; the same words about the same object become one event with a count. */
-  record(about: KubeObject, type: "Normal" | "Warning", reason: string, message: string): void;
+  record(
+    about: KubeObject,
+    type: "Normal" | "Warning",
+    reason: string,
+    message: string,
+    /** Who says it, when that is another than the recorder's own component. */
+    component?: string,
+  ): void;
   /** Resolves when everything that was recorded has been sent or given up. */
   flush(): Promise<void>;
 }
@@ -25,6 +33,7 @@ interface Pending {
   readonly type: "Normal" | "Warning";
   readonly reason: string;
   readonly message: string;
+  readonly component: string;
   readonly at: number;
 }
 
@@ -50,8 +59,11 @@ export function createEventRecorder(
   const running = new Set<Promise<void>>();
   let serial = 0;
 
-  const send = async (key: string, { about, type, reason, message, at }: Pending): Promise<void> => {
-    const time = new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
+  const send = async (
+    key: string,
+    { about, type, reason, message, component, at }: Pending,
+  ): Promise<void> => {
+    const time = timestamp(at);
     const before = known.get(key);
     if (before !== undefined) {
       before.count++;
@@ -84,8 +96,8 @@ export function createEventRecorder(
       count: 1,
       firstTimestamp: time,
       lastTimestamp: time,
-      source: { component: options.component, ...(options.host !== undefined && { host: options.host }) },
-      reportingComponent: options.component,
+      source: { component, ...(options.host !== undefined && { host: options.host }) },
+      reportingComponent: component,
       reportingInstance: options.host ?? "",
     };
     await client.create(events, event);
@@ -127,8 +139,8 @@ export function createEventRecorder(
     pump();
   };
   return {
-    record: (about, type, reason, message) => {
-      delayed.push({ about, type, reason, message, at: options.clock.now() });
+    record: (about, type, reason, message, component = options.component) => {
+      delayed.push({ about, type, reason, message, component, at: options.clock.now() });
       if (type === "Warning") release();
       else timer ??= setTimeout(release, normalDelayMs);
     },

@@ -1,6 +1,6 @@
 import type { Condition, Deployment, DeploymentStatus, ReplicaSet } from "../../kube/resources.ts";
+import { timestamp } from "../time.ts";
 import { rollingLimits, wantedReplicas } from "./deployment.ts";
-import { timestamp } from "./plan.ts";
 import { conditionOf } from "./pods.ts";
 
 /** The counts and conditions that `kubectl rollout status deployment` reads. */

@@ -44,7 +44,7 @@ function runNodeLifecycle(parts: HousekeepingParts, stores: Stores): Controller 
     return parts.clock.now();
   };
   const run = runController(parts, {
-    name: "node-lifecycle",
+    name: "node",
     seenPod: seenPods(stores),
     plan: (key) => {
       const node = nodes.get(splitKey(key).name);
@@ -78,7 +78,7 @@ function runPodCollection(parts: ControllerParts, stores: Stores): Controller {
   const { pods, nodes } = stores;
   const missingSince = new Map<string, number>();
   const run = runController(parts, {
-    name: "pod-collection",
+    name: "pod-garbage-collector",
     seenPod: seenPods(stores),
     plan: (key) => {
       const { name, namespace } = splitKey(key);
@@ -110,7 +110,7 @@ function runPodCollection(parts: ControllerParts, stores: Stores): Controller {
 function runCloudNodes(parts: ControllerParts, stores: Stores, instanceExists: InstanceExists): Controller {
   const { nodes } = stores;
   const run = runController(parts, {
-    name: "cloud-nodes",
+    name: "cloud-node-lifecycle",
     seenPod: seenPods(stores),
     plan: async (key) => {
       const node = nodes.get(splitKey(key).name);

@@ -1,7 +1,8 @@
 import type { Condition, Lease, Node, Pod, Taint, Toleration } from "../../kube/resources.ts";
 import { nodes as nodeResource, pods as podResource } from "../../kube/resources.ts";
+import { timestamp } from "../time.ts";
 import { toleratesTaint } from "./node-fit.ts";
-import { type Plan, sameValue, timestamp, type Write } from "./plan.ts";
+import { type Plan, sameValue, type Write } from "./plan.ts";
 import { conditionOf, isReady } from "./pods.ts";
 
 const prefix = "node.kubernetes.io/";

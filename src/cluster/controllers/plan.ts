@@ -50,11 +50,6 @@ export interface PlanContext {
 
 export const nothing: Plan = { writes: [] };
 
-/** The API's form of a time: seconds, UTC. */
-export function timestamp(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
-}
-
 /** The letters of generated names: no vowels, so that no words come out (apimachinery/pkg/util/rand). */
 export const nameLetters = "bcdfghjklmnpqrstvwxz2456789";
 

@@ -36,6 +36,7 @@ export interface Controller {
 export function runController(
   parts: ControllerParts,
   options: {
+    /** "deployment": its events come from "deployment-controller". */
     readonly name: string;
     readonly plan: (key: string) => Plan | Promise<Plan>;
     /** The pod as the informers show it now. */
@@ -64,7 +65,7 @@ export function runController(
       if (plan.writes.length === 0) return;
       const next = new Sight(parts.clock.now() + sightMs);
       sights.set(key, next);
-      await carryOut(parts, plan.writes, next);
+      await carryOut(parts, plan.writes, next, `${options.name}-controller`);
     },
   });
   return { touch: (key) => queue.add(key), stop: () => queue.stop() };
@@ -104,7 +105,12 @@ class Sight {
   }
 }
 
-async function carryOut(parts: ControllerParts, writes: readonly Write[], sight: Sight): Promise<void> {
+async function carryOut(
+  parts: ControllerParts,
+  writes: readonly Write[],
+  sight: Sight,
+  component: string,
+): Promise<void> {
   const requests = writes.filter((write) => write.kind !== "event");
   const failures: unknown[] = [];
   // Patches of one object stand in order; creations and deletions of different objects need not.
@@ -120,12 +126,13 @@ async function carryOut(parts: ControllerParts, writes: readonly Write[], sight:
     const about = writes.find((write) => write.kind === "event")?.about;
     const failed = requests.find((write) => write.kind === "create");
     if (about !== undefined && failed !== undefined && !hasCode(first, "conflict", "not_found")) {
-      parts.events.record(about, "Warning", "FailedCreate", `Error creating: ${messageOf(first)}`);
+      parts.events.record(about, "Warning", "FailedCreate", `Error creating: ${messageOf(first)}`, component);
     }
     throw first;
   }
   for (const write of writes) {
-    if (write.kind === "event") parts.events.record(write.about, write.type, write.reason, write.message);
+    if (write.kind === "event")
+      parts.events.record(write.about, write.type, write.reason, write.message, component);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Condition, Node, NodeStatus, Taint } from "../../kube/resources.ts";
 import { knownImages } from "../images/registry.ts";
+import { timestamp } from "../time.ts";
 import type { KubeletSettings } from "./flags.ts";
 import { networkNotReady } from "./network.ts";
 
@@ -131,7 +132,7 @@ function nodeConditions(before: readonly Condition[], networkReady: boolean, now
     fine("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ready,
   ];
-  const time = new Date(now).toISOString().replace(/\.\d+Z$/, "Z");
+  const time = timestamp(now);
   const types = new Set(own.map(({ type }) => type));
   return [
     ...before.filter(({ type }) => !types.has(type)),

@@ -7,6 +7,7 @@ import type {
   PodStatus,
 } from "../../kube/resources.ts";
 import { canonicalImage } from "../images/registry.ts";
+import { timestamp } from "../time.ts";
 import { isSidecar, terminalPhase } from "./decide.ts";
 import type { ContainerState, Finished, PodState } from "./state.ts";
 
@@ -34,7 +35,7 @@ export function podStatus(state: PodState, facts: StatusFacts): PodStatus {
     conditions: conditions(state, phase, init, containers, facts.now),
     hostIP: facts.nodeIp,
     hostIPs: [{ ip: facts.nodeIp }],
-    startTime: iso(state.seenAt),
+    startTime: timestamp(state.seenAt),
     containerStatuses: containers,
     qosClass: qosClass(pod),
   };
@@ -50,8 +51,6 @@ export function podStatus(state: PodState, facts: StatusFacts): PodStatus {
   }
   return status;
 }
-
-const iso = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 
 function phaseOf(state: PodState): PodPhase {
   const started = state.pod.spec.containers.some(({ name }) => {
@@ -82,7 +81,7 @@ function containerStatus(state: PodState, container: Container, init: boolean): 
   const containerId = known?.run === undefined ? undefined : { containerID: `containerd://${known.run.id}` };
   const lastState = known?.last === undefined ? {} : { lastState: { terminated: terminated(known.last) } };
   if (known?.run?.process !== undefined) {
-    const running = { running: { startedAt: iso(known.run.startedAt) } };
+    const running = { running: { startedAt: timestamp(known.run.startedAt) } };
     const ready = init && !isSidecar(container) ? false : known.ready;
     return { ...base, ...containerId, state: running, ...lastState, ready, started: known.started };
   }
@@ -159,8 +158,8 @@ function terminated(end: Finished) {
     ...(end.signal !== undefined && { signal: end.signal }),
     reason: end.reason,
     ...(end.message !== undefined && { message: end.message }),
-    startedAt: iso(end.startedAt),
-    finishedAt: iso(end.finishedAt),
+    startedAt: timestamp(end.startedAt),
+    finishedAt: timestamp(end.finishedAt),
   };
 }
 
@@ -229,7 +228,7 @@ function conditions(
 
 function withTimes(condition: Condition, before: Condition | undefined, now: number): Condition {
   const since = before?.status === condition.status ? before.lastTransitionTime : undefined;
-  return { ...condition, lastProbeTime: null, lastTransitionTime: since ?? iso(now) };
+  return { ...condition, lastProbeTime: null, lastTransitionTime: since ?? timestamp(now) };
 }
 
 /** Guaranteed: every container has equal requests and limits of both; BestEffort: none has any. */

@@ -4,10 +4,10 @@ import type { Log } from "../../base/log.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import type { Resource } from "../../kube/objects.ts";
 import { type Binding, type Node, type Pod, pods as podResource } from "../../kube/resources.ts";
-import { timestamp } from "../controllers/plan.ts";
 import { conditionOf, isActive } from "../controllers/pods.ts";
 import type { Store } from "../controllers/store.ts";
 import type { EventRecorder } from "../events.ts";
+import { timestamp } from "../time.ts";
 import { choose, type NodeLoad } from "./choose.ts";
 
 /** POST /api/v1/namespaces/NS/bindings: the pod named by the binding goes on the node named by its target. */
