@@ -1,5 +1,3 @@
-import { tryParseIpv4 } from "../addr/ipv4.ts";
-import { tryParseIpv6 } from "../addr/ipv6.ts";
 import type { Clock } from "../base/clock.ts";
 import { EniverseError, messageOf } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
@@ -19,11 +17,9 @@ import { errorJson } from "./eks/answer.ts";
 import { answerEks, isEksPath } from "./eks/endpoint.ts";
 import type { FabricSpec } from "./fabric/spec.ts";
 import { FabricSync } from "./fabric-sync.ts";
-import { answerImds, refuse } from "./imds/answer.ts";
-import { InterfaceHistory } from "./imds/history.ts";
+import { refuse } from "./imds/answer.ts";
 import { listenImds } from "./imds/listen.ts";
-import type { Metadata } from "./imds/metadata.ts";
-import { roleCredentials } from "./imds/session.ts";
+import { MetadataService } from "./imds/service.ts";
 import { LaunchPad } from "./launch-pad.ts";
 import type { BuiltNetwork } from "./model/build-network.ts";
 import { nextDue } from "./model/due.ts";
@@ -74,17 +70,14 @@ export class LocalCloud implements Cloud {
   readonly #random: Random;
   readonly #store: CloudStore | undefined;
   readonly #log: Log;
-  readonly #secret: string;
   readonly #account: Account;
   readonly #gate: Gate;
-  readonly #history = new InterfaceHistory();
+  readonly #metadata: MetadataService;
   readonly #fabric: FabricSync;
   readonly #launchPad: LaunchPad;
   readonly #listeners = new Set<(changes: readonly ResourceChange[]) => void>();
   readonly #closed = new AbortController();
   #settings: CloudSettings;
-  /** The moment at which the metadata service was frozen. */
-  #frozenAt: number | undefined;
   #timer: { readonly at: number; readonly cancel: AbortController } | undefined;
 
   constructor(parts: LocalCloudParts) {
@@ -95,7 +88,6 @@ export class LocalCloud implements Cloud {
     this.#random = parts.random;
     this.#store = parts.store;
     this.#log = parts.log;
-    this.#secret = parts.secret;
     this.#account = accountOf(parts.config);
     this.#settings = parts.config.settings;
     this.#gate = {
@@ -110,11 +102,9 @@ export class LocalCloud implements Cloud {
       settings: () => this.#settings,
     };
     this.#fabric = new FabricSync(() => this.fabricSpec(), this.#log);
+    this.#metadata = new MetadataService(this.state, this.network.vpcId, parts.secret);
     this.#launchPad = new LaunchPad(this.state, this.#log, (run) => this.#mutate(run));
-    this.#noteFrozen();
-    for (const eni of this.state.enis.values()) {
-      this.#history.record(eni.eniId, eni, Number.NEGATIVE_INFINITY, this.#keepFrom());
-    }
+    this.#metadata.follow(this.#settings, this.#clock.now());
     this.#save(this.state.takeChanges());
     this.#arm();
   }
@@ -135,12 +125,7 @@ export class LocalCloud implements Cloud {
       throttling: { ...old.throttling, ...throttling },
       limits: { ...old.limits, ...limits },
     };
-    this.#noteFrozen();
-  }
-
-  #noteFrozen(): void {
-    if (!this.#settings.imds.frozen) this.#frozenAt = undefined;
-    else this.#frozenAt ??= this.#clock.now() - this.#settings.imds.lagMs;
+    this.#metadata.follow(this.#settings, this.#clock.now());
   }
 
   async endpoint(request: Request): Promise<Response> {
@@ -182,47 +167,11 @@ export class LocalCloud implements Cloud {
     const { delayMs, error } = this.faults.decide(imdsAction, this.#random);
     if (delayMs > 0) await this.#clock.sleep(delayMs);
     if (error !== undefined) return refuse(error.httpStatus, error.code);
-    return await this.#mutate((ctx) => {
-      const instance = this.#instanceAt(sourceAddress);
-      if (instance === undefined) return refuse(404, "Not Found");
-      return answerImds(request, {
-        instance,
-        overIpv6: sourceAddress.includes(":"),
-        secret: this.#secret,
-        now: ctx.now,
-        metadata: () => this.#metadata(ctx, instance),
-        setTtl,
-      });
-    });
+    return await this.#mutate((ctx) => this.#metadata.answer(ctx, request, sourceAddress, setTtl));
   }
 
   listenImds(hostname: string, port: number): { readonly port: number; stop(): void } {
     return listenImds(hostname, port, (request, source, setTtl) => this.imds(request, source, setTtl));
-  }
-
-  /** The instance whose interface has the address, alone or in a prefix. */
-  #instanceAt(sourceAddress: string): Instance | undefined {
-    const owners = this.state.owners.of(this.network.vpcId);
-    const ipv4 = tryParseIpv4(sourceAddress);
-    const ipv6 = ipv4 === undefined ? tryParseIpv6(sourceAddress) : undefined;
-    const eniId =
-      ipv4 !== undefined ? owners.ofIpv4(ipv4) : ipv6 !== undefined ? owners.ofIpv6(ipv6) : undefined;
-    const instanceId = this.state.enis.get(eniId ?? "")?.attachment?.instanceId;
-    return this.state.instances.get(instanceId ?? "");
-  }
-
-  #metadata(ctx: Context, instance: Instance): Metadata {
-    const { lagMs, leafLagMs } = this.#settings.imds;
-    const asOf = this.#frozenAt ?? ctx.now - lagMs;
-    const interfaces = this.#history
-      .at(instance.instanceId, asOf)
-      .map(({ seen, since }) => ({ seen, ready: since + leafLagMs <= asOf }));
-    return {
-      ctx,
-      instance,
-      interfaces,
-      credentials: () => roleCredentials(ctx, instance, instance.role ?? ""),
-    };
   }
 
   async runInstances(request: RunInstancesRequest): Promise<Instance[]> {
@@ -361,23 +310,12 @@ export class LocalCloud implements Cloud {
     this.#save(changes);
     const now = this.#clock.now();
     for (const { kind, id } of changes) {
-      if (kind === "network-interface") this.#recordInterface(id, now);
-      if (kind === "instance" && !this.state.instances.has(id)) this.#history.forgetInstance(id);
+      if (kind === "network-interface") this.#metadata.noteInterface(id, now);
+      if (kind === "instance" && !this.state.instances.has(id)) this.#metadata.forgetInstance(id);
     }
     for (const listener of this.#listeners) listener(changes);
     this.#launchPad.look(changes);
     if (changes.some(({ kind }) => fabricKinds.has(kind))) await this.#fabric.sync();
-  }
-
-  /** A machine starts with its interfaces in the metadata; later ones come with the lag. */
-  #recordInterface(eniId: string, now: number): void {
-    const eni = this.state.enis.get(eniId);
-    const first = eni?.attachment?.atLaunch === true && !this.#history.knows(eniId);
-    this.#history.record(eniId, eni, first ? Number.NEGATIVE_INFINITY : now, this.#keepFrom());
-  }
-
-  #keepFrom(): number {
-    return this.#frozenAt ?? Number.POSITIVE_INFINITY;
   }
 
   #save(changes: readonly ResourceChange[]): void {

@@ -1,104 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import {
   AssignPrivateIpAddressesCommand,
-  AttachNetworkInterfaceCommand,
   CreateNetworkInterfaceCommand,
-  CreateTagsCommand,
   DescribeVpcsCommand,
-  DetachNetworkInterfaceCommand,
   ModifyInstanceMetadataOptionsCommand,
 } from "@aws-sdk/client-ec2";
 import { formatIpv4 } from "../../addr/ipv4.ts";
 import { formatIpv6 } from "../../addr/ipv6.ts";
-import { ManualClock } from "../../base/clock.ts";
-import { CloudBed, type CloudBedOptions, ec2Error } from "../cloud-bed.ts";
-import { defaultConfig, defaultSettings, type ImdsSettings } from "../config.ts";
-import type { RunInstancesRequest } from "../model/instance-launch.ts";
-
-const base = "http://169.254.169.254";
-
-interface Read {
-  readonly status: number;
-  readonly text: string;
-}
-
-/** A cloud with one instance, and the metadata service as that instance sees it. */
-class ImdsBed implements Disposable {
-  readonly bed: CloudBed;
-  readonly clock = new ManualClock(Date.UTC(2026, 0, 1));
-  instanceId = "";
-  source = "";
-  token = "";
-
-  constructor(options: CloudBedOptions = {}) {
-    this.bed = new CloudBed({ clock: this.clock, ...options });
-  }
-
-  static async start(
-    imds: Partial<ImdsSettings> = {},
-    launch: Partial<RunInstancesRequest> = {},
-    options: CloudBedOptions = {},
-  ): Promise<ImdsBed> {
-    const it = new ImdsBed({ settings: { imds: { ...defaultSettings.imds, ...imds } }, ...options });
-    const [instance] = await it.bed.cloud.runInstances({
-      instanceType: "m5.large",
-      subnetId: it.bed.subnetId("private-us-west-2a"),
-      ...launch,
-    });
-    it.instanceId = instance?.instanceId ?? "";
-    it.source = formatIpv4(it.primary().addresses[0] as never);
-    it.token = (await it.put("/latest/api/token")).text;
-    return it;
-  }
-
-  primary() {
-    const { state } = this.bed.cloud;
-    const eni = state.enis.get(state.instances.get(this.instanceId)?.eniIds[0] ?? "");
-    if (eni === undefined) throw new Error("no primary interface");
-    return eni;
-  }
-
-  async send(request: Request, source = this.source, setTtl?: (ttl: number) => void): Promise<Read> {
-    const answer = await this.bed.cloud.imds(request, source, setTtl);
-    return { status: answer.status, text: await answer.text() };
-  }
-
-  put(
-    path: string,
-    headers: Record<string, string> = { "x-aws-ec2-metadata-token-ttl-seconds": "21600" },
-  ): Promise<Read> {
-    return this.send(new Request(base + path, { method: "PUT", headers }));
-  }
-
-  get(
-    path: string,
-    headers: Record<string, string> = { "x-aws-ec2-metadata-token": this.token },
-  ): Promise<Read> {
-    return this.send(new Request(base + path, { headers }));
-  }
-
-  async read(path: string): Promise<string> {
-    const { status, text } = await this.get(`/latest/meta-data/${path}`);
-    return status === 200 ? text : String(status);
-  }
-
-  /** Creates and attaches an interface; returns its MAC. */
-  async attach(DeviceIndex = 1): Promise<{ mac: string; eniId: string; attachmentId: string }> {
-    const { client } = this.bed;
-    const { NetworkInterface } = await client.send(
-      new CreateNetworkInterfaceCommand({ SubnetId: this.bed.subnetId("private-us-west-2a") }),
-    );
-    const NetworkInterfaceId = NetworkInterface?.NetworkInterfaceId ?? "";
-    const { AttachmentId = "" } = await client.send(
-      new AttachNetworkInterfaceCommand({ InstanceId: this.instanceId, NetworkInterfaceId, DeviceIndex }),
-    );
-    return { mac: NetworkInterface?.MacAddress ?? "", eniId: NetworkInterfaceId, attachmentId: AttachmentId };
-  }
-
-  [Symbol.dispose](): void {
-    this.bed[Symbol.dispose]();
-  }
-}
+import { ec2Error } from "../cloud-bed.ts";
+import { defaultConfig } from "../config.ts";
+import { base, ImdsBed } from "./imds-bed.ts";
 
 describe("tokens", () => {
   test.each([
@@ -339,66 +250,4 @@ describe("credentials", () => {
     Object.assign(state.instances.get(imds.instanceId) ?? {}, { role: undefined });
     expect(await imds.read("iam/")).toBe("404");
   });
-});
-
-describe("behind EC2", () => {
-  test("a new interface appears after the lag, its leaves later still", async () => {
-    using imds = await ImdsBed.start({ lagMs: 1000, leafLagMs: 500 });
-    expect(await imds.read("local-ipv4")).toBe(imds.source);
-    const { mac, eniId } = await imds.attach();
-    const macs = async () => (await imds.read("network/interfaces/macs/")).split("\n").length;
-    const leaf = () => imds.read(`network/interfaces/macs/${mac}/interface-id`);
-    expect([await macs(), await leaf()]).toEqual([1, "404"]);
-    await imds.clock.advance(999);
-    expect(await macs()).toBe(1);
-    await imds.clock.advance(1);
-    expect([await macs(), await leaf()]).toEqual([2, "404"]);
-    expect(await imds.read(`network/interfaces/macs/${mac}/`)).toContain("interface-id");
-    await imds.clock.advance(500);
-    expect(await leaf()).toBe(eniId);
-  });
-
-  test("addresses and detachments show after the lag", async () => {
-    using imds = await ImdsBed.start({ lagMs: 1000 });
-    const { mac, eniId, attachmentId } = await imds.attach();
-    await imds.clock.advance(1000);
-    const addresses = async () =>
-      (await imds.read(`network/interfaces/macs/${mac}/local-ipv4s`)).split("\n").length;
-    await imds.bed.client.send(
-      new AssignPrivateIpAddressesCommand({ NetworkInterfaceId: eniId, SecondaryPrivateIpAddressCount: 3 }),
-    );
-    expect(await addresses()).toBe(1);
-    await imds.clock.advance(1000);
-    expect(await addresses()).toBe(4);
-    await imds.bed.client.send(new DetachNetworkInterfaceCommand({ AttachmentId: attachmentId }));
-    expect(await addresses()).toBe(4);
-    await imds.clock.advance(1000);
-    expect(await imds.read(`network/interfaces/macs/${mac}/local-ipv4s`)).toBe("404");
-  });
-
-  test("a frozen service tells of the past until it thaws", async () => {
-    using imds = await ImdsBed.start();
-    await imds.clock.advance(10);
-    imds.bed.cloud.changeSettings({ imds: { frozen: true } });
-    await imds.clock.advance(10);
-    await imds.attach();
-    await imds.clock.advance(3_600_000);
-    await imds.bed.client.send(
-      new CreateTagsCommand({ Resources: [imds.primary().eniId], Tags: [{ Key: "a", Value: "b" }] }),
-    );
-    imds.token = (await imds.put("/latest/api/token")).text;
-    expect((await imds.read("network/interfaces/macs/")).split("\n")).toHaveLength(1);
-    imds.bed.cloud.changeSettings({ imds: { frozen: false } });
-    expect((await imds.read("network/interfaces/macs/")).split("\n")).toHaveLength(2);
-  });
-});
-
-test("metadata fail when told to, and only then", async () => {
-  using imds = await ImdsBed.start();
-  const { faults } = imds.bed.cloud;
-  faults.add({ action: "*", rate: 1, errorCode: "InternalError" });
-  expect(await imds.read("mac")).toBe(imds.primary().mac);
-  faults.add({ action: "imds:*", rate: 1, errorCode: "ServiceUnavailable", times: 1 });
-  expect(await imds.read("mac")).toBe("503");
-  expect(await imds.read("mac")).toBe(imds.primary().mac);
 });

@@ -180,15 +180,15 @@ function describeInstances({ ctx, params }: Call): XmlObject {
   };
 }
 
-const statusFilters = (ctx: Context): FilterTable<Instance> => ({
+const statusFilters: FilterTable<Instance> = {
   "instance-state-name": (one) => one.state,
   "instance-state-code": (one) => stateCodes[one.state],
   "availability-zone": (one) => one.zone,
-  "instance-status.status": (one) => statusOf(ctx, one),
-  "system-status.status": (one) => statusOf(ctx, one),
-});
+  "instance-status.status": (one) => statusOf(one),
+  "system-status.status": (one) => statusOf(one),
+};
 
-function statusOf(_: Context, instance: Instance): string {
+function statusOf(instance: Instance): string {
   return instance.state === "running"
     ? "ok"
     : instance.state === "pending"
@@ -199,7 +199,7 @@ function statusOf(_: Context, instance: Instance): string {
 function describeInstanceStatus({ ctx, params }: Call): XmlObject {
   const ids = params.list("InstanceId");
   refusePagingOfIds(params, "instancesSet", ids);
-  const matches = readFilters(params, statusFilters(ctx));
+  const matches = readFilters(params, statusFilters);
   const all =
     ids === undefined
       ? [...ctx.state.instances.values()]
@@ -210,7 +210,7 @@ function describeInstanceStatus({ ctx, params }: Call): XmlObject {
   );
   const page = pageOf(params, shown, (instance) => instance.instanceId);
   const summary = (instance: Instance): XmlObject => {
-    const status = statusOf(ctx, instance);
+    const status = statusOf(instance);
     const details = [{ name: "reachability", status: status === "ok" ? "passed" : status }];
     return { status, details: status === "not-applicable" ? undefined : details };
   };
