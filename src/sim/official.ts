@@ -1,0 +1,400 @@
+import { parseCidr4 } from "../addr/cidr.ts";
+import { formatIpv4, parseIpv4 } from "../addr/ipv4.ts";
+import { messageOf } from "../base/error.ts";
+import { Ec2Fault } from "../cloud/model/fault.ts";
+import { assignPrivateAddresses, unassignPrivateAddresses } from "../cloud/model/private-addresses.ts";
+import { createPool } from "../ipam/pool.ts";
+import { addressesPerPrefix } from "../ipam/settings.ts";
+import type { EniView, PodKey, Pool } from "../ipam/types.ts";
+import { attachedEnis } from "./attached.ts";
+import {
+  attach,
+  blocksOfEni,
+  createEniIn,
+  deletePatiently,
+  detachPatiently,
+  eniFacts,
+  eniPlaces,
+  freeDeviceIndex,
+  isInsufficient,
+  type Machine,
+  markForDeletion,
+  type NodeDriver,
+  type PodAsk,
+} from "./machine.ts";
+import { sandboxRetryMs } from "./node.ts";
+import { type Process, spawn } from "./process.ts";
+
+/** The constants of the official ipamd (`pkg/ipamd/ipamd.go`). */
+const halfCycleMs = 2_500;
+const decreaseSpacingMs = 30_000;
+const insufficientBackOffMs = 120_000;
+const minimumEniAgeMs = 60_000;
+const imdsTries = 12;
+const imdsFirstPauseMs = 100;
+const afterDetachMs = 2_000;
+const hourMs = 3_600_000;
+
+/**
+ * A node under the official algorithm's schedule, over the same model of EC2: one goroutine that wakes every
+ * 2.5 s, grows one ENI a pass, waits until instance metadata shows what it asked for, and counts cooling addresses
+ * as available. Pods are refused at once when no address is free; the kubelet brings them again. For side-by-side
+ * tables; its pool is the data store and nothing of the decision core is asked.
+ */
+export class OfficialNode implements NodeDriver {
+  readonly pool: Pool;
+  readonly #machine: Machine;
+  readonly #attachmentIds = new Map<string, string>();
+  readonly #refused = new Set<string>();
+  #isStopped = false;
+  #lastDecreaseAt = Number.NEGATIVE_INFINITY;
+  #insufficientAt = Number.NEGATIVE_INFINITY;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    const { mode, cooldownMs } = machine.settings;
+    this.pool = createPool({ card: 0, mode, cooldownMs });
+  }
+
+  start(ready: () => void): void {
+    spawn(this.#machine.queue, this.#main(ready)).whenEnded(() => {});
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  ask(pod: PodAsk): void {
+    if (this.#isStopped) return;
+    const { queue, random } = this.#machine;
+    if (this.pool.assign(pod.key, undefined, this.#now).ok) {
+      pod.served();
+      return;
+    }
+    this.#machine.failed({
+      what: "a pod was refused an address: no available IP/Prefix addresses",
+      why: "the data store had none; the kubelet tries again",
+      node: this.#machine.name,
+    });
+    this.#refused.add(pod.key.containerId);
+    queue.after(sandboxRetryMs * (1 + random.next() / 2), () => {
+      if (this.#refused.delete(pod.key.containerId)) this.ask(pod);
+    });
+  }
+
+  release(key: PodKey): void {
+    if (this.pool.unassign(key, this.#now) === undefined) this.#refused.delete(key.containerId);
+  }
+
+  get #now(): number {
+    return this.#machine.queue.now;
+  }
+
+  get #isPrefix(): boolean {
+    return this.#machine.settings.mode === "prefix";
+  }
+
+  /** Addresses that one ENI can hold. */
+  get #perEni(): number {
+    return this.#machine.settings.slotsPerEni * (this.#isPrefix ? addressesPerPrefix : 1);
+  }
+
+  *#main(ready: () => void): Process<void> {
+    const { queue, settings, random } = this.#machine;
+    yield* this.#nodeInit();
+    if (this.#isStopped) return;
+    ready();
+    if (!settings.provisioning) return;
+    if (settings.leakedEniCleanup) queue.after(random.int(300) * 1000, () => this.#sweep());
+    for (;;) {
+      yield halfCycleMs;
+      if (this.#isStopped) return;
+      yield* this.#updatePool();
+      // The reconcile finds nothing: the model is never out of step with itself.
+      yield halfCycleMs;
+    }
+  }
+
+  #sweep(): void {
+    if (this.#isStopped) return;
+    const { queue, ec2, client } = this.#machine;
+    spawn(
+      queue,
+      ec2.call(client, "DescribeNetworkInterfaces", () => {}),
+    );
+    queue.after(hourMs, () => this.#sweep());
+  }
+
+  /** What is attached is tagged and taken in, security groups are set, and one increase is run. */
+  *#nodeInit(): Process<void> {
+    const { ec2, client, settings } = this.#machine;
+    yield* this.#try(
+      "DescribeNetworkInterfaces",
+      ec2.call(client, "DescribeNetworkInterfaces", () => {}),
+    );
+    for (const eni of attachedEnis(this.#machine)) {
+      if (settings.provisioning)
+        yield* this.#try(
+          "CreateTags",
+          ec2.call(client, "CreateTags", () => {}),
+        );
+      if (settings.subnetDiscovery)
+        yield* this.#try(
+          "DescribeSubnets",
+          ec2.call(client, "DescribeSubnets", () => {}),
+        );
+      const own = parseIpv4(eni.primaryAddress ?? "0.0.0.0");
+      const facts = { eniId: eni.id, subnetId: eni.subnetId, addresses: [own] };
+      this.pool.addEni(
+        eniFacts(facts, eni.deviceNumber, eni.primary && settings.customNetworking),
+        this.#now,
+      );
+      for (const address of eni.addresses) this.pool.addCidr(eni.id, `${address}/32`);
+      for (const prefix of eni.ipv4Prefixes) this.pool.addCidr(eni.id, prefix);
+    }
+    if (!settings.provisioning) return;
+    yield* this.#try(
+      "ModifyNetworkInterfaceAttribute",
+      ec2.call(client, "ModifyNetworkInterfaceAttribute", () => {}),
+    );
+    if (this.#isTooLow()) yield* this.#increase();
+  }
+
+  *#updatePool(): Process<void> {
+    // All decisions of a pass are made from what was so when it began.
+    const isTooLow = this.#isTooLow();
+    const surplus = this.#surplus();
+    const mayFree = this.#mayHaveExtraEnis();
+    if (isTooLow) yield* this.#increase();
+    else if (surplus > 0 && this.#now - this.#lastDecreaseAt > decreaseSpacingMs) {
+      yield* this.#decrease(surplus);
+      this.#lastDecreaseAt = this.#now;
+    }
+    if (mayFree) yield* this.#freeOneEni();
+  }
+
+  get #byAddress(): boolean {
+    const { warmIpTarget, minimumIpTarget } = this.#machine.settings;
+    return warmIpTarget !== 0 || minimumIpTarget !== 0;
+  }
+
+  /** Addresses that the address targets miss; cooling ones count as available. */
+  #short(): number {
+    const { warmIpTarget, minimumIpTarget } = this.#machine.settings;
+    const { total, free } = this.pool.stats(this.#now);
+    return Math.max(warmIpTarget - free, minimumIpTarget - total, 0);
+  }
+
+  #isTooLow(): boolean {
+    const { settings, maxPods } = this.#machine;
+    const { total, free } = this.pool.stats(this.#now);
+    if (total >= maxPods) return false;
+    if (this.#byAddress) return this.#short() > 0;
+    const target = this.#isPrefix ? settings.warmPrefixTarget : settings.warmEniTarget;
+    const unit = this.#isPrefix ? addressesPerPrefix : settings.slotsPerEni;
+    return free < unit * target || (target === 0 && free === 0);
+  }
+
+  /** Addresses, or prefixes in prefix mode, to be given back. */
+  #surplus(): number {
+    const { warmIpTarget: warm, minimumIpTarget: minimum, warmPrefixTarget } = this.#machine.settings;
+    const { total, assigned, free, prefixes, emptyPrefixes } = this.pool.stats(this.#now);
+    if (!this.#byAddress) return this.#isPrefix ? Math.max(emptyPrefixes - warmPrefixTarget, 0) : 0;
+    if (!this.#isPrefix) return Math.max(Math.min(free - warm, total - minimum), 0);
+    const beyondWarm = prefixes - Math.ceil((assigned + warm) / addressesPerPrefix);
+    const beyondMinimum = prefixes - Math.ceil(minimum / addressesPerPrefix);
+    return Math.max(Math.min(emptyPrefixes, beyondWarm, beyondMinimum), 0);
+  }
+
+  #mayHaveExtraEnis(): boolean {
+    const { warmEniTarget, warmPrefixTarget } = this.#machine.settings;
+    if (this.#byAddress) return true;
+    const target = this.#isPrefix ? warmPrefixTarget : warmEniTarget;
+    if (this.pool.stats(this.#now).free >= (target + 1) * this.#perEni) return true;
+    return this.#isPrefix && this.pool.enis().some(({ primary, assigned }) => !primary && assigned === 0);
+  }
+
+  *#increase(): Process<void> {
+    if (this.#now - this.#insufficientAt <= insufficientBackOffMs) return;
+    const { settings } = this.#machine;
+    const want = this.#wantedSlots();
+    if (want === 0) return;
+    for (const eni of this.#growable()) {
+      try {
+        yield* this.#assign(eni, Math.min(settings.slotsPerEni - eni.cidrCount, want));
+        return;
+      } catch (thrown) {
+        this.#failed("AssignPrivateIpAddresses", thrown);
+        if (isInsufficient(thrown) && settings.subnetDiscovery) continue;
+        if (isInsufficient(thrown)) this.#insufficientAt = this.#now;
+        return;
+      }
+    }
+    if (this.pool.enis().length < settings.maxEni)
+      yield* this.#createEni(Math.min(want, settings.slotsPerEni));
+  }
+
+  #wantedSlots(): number {
+    const { settings } = this.#machine;
+    if (!this.#isPrefix) return this.#byAddress ? this.#short() : settings.slotsPerEni;
+    if (this.#byAddress) return Math.max(1, Math.ceil(this.#short() / addressesPerPrefix));
+    return Math.max(1, settings.warmPrefixTarget - this.pool.stats(this.#now).emptyPrefixes);
+  }
+
+  #growable(): EniView[] {
+    const { settings } = this.#machine;
+    return this.pool
+      .enis()
+      .filter((eni) => !eni.excluded && !eni.trunk && eni.cidrCount < settings.slotsPerEni);
+  }
+
+  *#assign(eni: EniView, count: number): Process<void> {
+    try {
+      yield* this.#assignCount(eni, count);
+    } catch {
+      yield* this.#assignCount(eni, 1);
+    }
+  }
+
+  *#assignCount(eni: EniView, count: number): Process<void> {
+    const { ec2, client } = this.#machine;
+    const want = this.#isPrefix ? { prefixCount: count } : { addressCount: count };
+    const given = yield* ec2.call(client, "AssignPrivateIpAddresses", (ctx) =>
+      assignPrivateAddresses(ctx, { eniId: eni.id, ...want }),
+    );
+    for (const address of given.addresses) this.pool.addCidr(eni.id, `${formatIpv4(address)}/32`);
+    for (const base of given.prefixes) this.pool.addCidr(eni.id, `${formatIpv4(base)}/28`);
+  }
+
+  *#createEni(count: number): Process<void> {
+    const machine = this.#machine;
+    const what = this.#isPrefix ? "ipv4-prefixes" : "addresses";
+    let last: unknown;
+    try {
+      for (const subnetId of yield* eniPlaces(machine)) {
+        try {
+          const eni = yield* createEniIn(machine, subnetId, { what, count });
+          yield* this.#attach(eni, subnetId);
+          return;
+        } catch (thrown) {
+          last = thrown;
+          this.#failed("CreateNetworkInterface", thrown);
+          if (!isInsufficient(thrown)) break;
+        }
+      }
+    } catch (thrown) {
+      last = thrown;
+      this.#failed("DescribeSubnets", thrown);
+    }
+    if (isInsufficient(last)) this.#insufficientAt = this.#now;
+  }
+
+  *#attach(
+    eni: Parameters<typeof blocksOfEni>[0] & { readonly eniId: string },
+    subnetId: string,
+  ): Process<void> {
+    const machine = this.#machine;
+    let attached: { readonly attachmentId: string; readonly deviceAt: number };
+    let index: number;
+    try {
+      index = yield* freeDeviceIndex(machine, new Set());
+      attached = yield* attach(machine, eni.eniId, index);
+    } catch (thrown) {
+      yield* deletePatiently(machine, eni.eniId);
+      throw thrown;
+    }
+    this.#attachmentIds.set(eni.eniId, attached.attachmentId);
+    yield* markForDeletion(machine, eni.eniId, attached.attachmentId);
+    yield* this.#waitForMetadata(attached.deviceAt + machine.imdsLagMs);
+    if (machine.settings.subnetDiscovery)
+      yield* machine.ec2.call(machine.client, "DescribeSubnets", () => {});
+    const { addresses, prefixes } = blocksOfEni(eni);
+    this.pool.addEni(eniFacts({ eniId: eni.eniId, subnetId, addresses: eni.addresses }, index), this.#now);
+    for (const address of addresses) this.pool.addCidr(eni.eniId, `${address}/32`);
+    for (const prefix of prefixes) this.pool.addCidr(eni.eniId, prefix);
+  }
+
+  /** Looks again after 100 ms, doubled each time, until metadata shows the ENI; twelve looks at the most. */
+  *#waitForMetadata(shownAt: number): Process<void> {
+    let pauseMs = imdsFirstPauseMs;
+    for (let tried = 1; this.#now < shownAt && tried < imdsTries; tried++) {
+      yield Math.round(pauseMs * (1 + this.#machine.random.next() * 0.15));
+      pauseMs = Math.min(pauseMs * 2, 60_000);
+    }
+  }
+
+  *#decrease(surplus: number): Process<void> {
+    const { ec2, client } = this.#machine;
+    let left = surplus;
+    for (const eni of this.pool.enis()) {
+      // Cooling addresses do not hold a block back.
+      const free = eni
+        .cidrs()
+        .filter((block) => block.assigned === 0 && block.prefix === this.#isPrefix)
+        .slice(0, left);
+      if (free.length === 0) continue;
+      left -= free.length;
+      for (const { cidr } of free) this.pool.removeCidr(eni.id, cidr);
+      const prefixes = free.filter(({ prefix }) => prefix).map(({ cidr }) => parseCidr4(cidr));
+      const addresses = free
+        .filter(({ prefix }) => !prefix)
+        .map(({ cidr }) => parseIpv4(cidr.replace(/\/32$/, "")));
+      const what = prefixes.length > 0 ? { prefixes } : { addresses };
+      yield* this.#try(
+        "UnassignPrivateIpAddresses",
+        ec2.call(client, "UnassignPrivateIpAddresses", (ctx) =>
+          unassignPrivateAddresses(ctx, { eniId: eni.id, ...what }),
+        ),
+      );
+    }
+  }
+
+  *#freeOneEni(): Process<void> {
+    const eni = this.pool.enis().find((each) => this.#isDeletable(each));
+    if (eni === undefined) return;
+    this.pool.removeEni(eni.id);
+    yield* this.#try("DescribeNetworkInterfaces", this.#describe(eni.id));
+    const attachmentId = this.#attachmentIds.get(eni.id);
+    if (attachmentId !== undefined) {
+      yield* this.#try("DetachNetworkInterface", detachPatiently(this.#machine, attachmentId));
+      yield afterDetachMs;
+    }
+    yield* this.#try("DeleteNetworkInterface", deletePatiently(this.#machine, eni.id));
+  }
+
+  #describe(_eniId: string): Process<void> {
+    return this.#machine.ec2.call(this.#machine.client, "DescribeNetworkInterfaces", () => {});
+  }
+
+  #isDeletable(eni: EniView): boolean {
+    const { warmIpTarget, minimumIpTarget, warmPrefixTarget } = this.#machine.settings;
+    if (eni.primary || this.#now - eni.addedAt < minimumEniAgeMs) return false;
+    if (eni.assigned > 0 || eni.cooling > 0) return false;
+    const others = this.pool
+      .enis()
+      .filter((other) => other.id !== eni.id && !other.excluded)
+      .map(({ groups }) => (this.#isPrefix ? groups.prefix4 : groups.single));
+    const whole = (count: number): number =>
+      this.#isPrefix ? Math.ceil(count / addressesPerPrefix) * addressesPerPrefix : count;
+    const sum = (of: (group: (typeof others)[number]) => number): number =>
+      others.reduce((total, group) => total + of(group), 0);
+    if (warmIpTarget !== 0 && sum(({ total, assigned }) => total - assigned) < whole(warmIpTarget))
+      return false;
+    if (minimumIpTarget !== 0 && sum(({ total }) => total) < whole(minimumIpTarget)) return false;
+    return !this.#isPrefix || warmPrefixTarget === 0 || sum(({ empty }) => empty) >= warmPrefixTarget;
+  }
+
+  *#try(what: string, work: Process<unknown>): Process<void> {
+    try {
+      yield* work;
+    } catch (thrown) {
+      this.#failed(what, thrown);
+    }
+  }
+
+  #failed(what: string, thrown: unknown): void {
+    if (this.#isStopped) return;
+    const code = thrown instanceof Ec2Fault ? thrown.code : "error";
+    this.#machine.failed({ what: `${what}: ${code}`, why: messageOf(thrown), node: this.#machine.name });
+  }
+}
