@@ -61,7 +61,6 @@ export class ClusterBed implements AsyncDisposable {
     const log = jsonLog((line) => writeFileSync(join(folder, "cluster.log"), line, { flag: "a" }), {
       caller: "cluster",
     });
-    const holder = await startNode(folder);
     const server = createApiServer({
       dbPath: ":memory:",
       tlsDir: join(folder, "tls"),
@@ -69,6 +68,7 @@ export class ClusterBed implements AsyncDisposable {
       random: seededRandom(1),
       log,
     });
+    const holder = await startNode(folder);
     listenIn(holder, server);
     writeFileSync(join(folder, "ca.crt"), server.ca);
     writeFileSync(join(folder, "token"), server.tokenFor({ node: "node-1" }));
