@@ -18,9 +18,14 @@ const server = Bun.serve({
     return answers.shift() ?? new Response("nothing prepared", { status: 500 });
   },
 });
-process.env.AWS_ENDPOINT_URL_EC2 = `http://127.0.0.1:${server.port}`;
-process.env.AWS_ACCESS_KEY_ID = "AKIDEXAMPLE";
-process.env.AWS_SECRET_ACCESS_KEY = "secret";
+// What the SDK reads; other test files share this process and must not see it.
+const settings: Readonly<Record<string, string>> = {
+  AWS_ENDPOINT_URL_EC2: `http://127.0.0.1:${server.port}`,
+  AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
+  AWS_SECRET_ACCESS_KEY: "secret",
+};
+const callersOwn = Object.keys(settings).map((name) => [name, process.env[name]] as const);
+Object.assign(process.env, settings);
 
 const calls: Ec2Call[] = [];
 const ec2: Ec2 = await createEc2({
@@ -30,7 +35,13 @@ const ec2: Ec2 = await createEc2({
   onCall: (call) => calls.push(call),
 });
 
-afterAll(() => server.stop(true));
+afterAll(async () => {
+  for (const [name, value] of callersOwn) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+  await server.stop(true);
+});
 beforeEach(() => {
   requests.length = 0;
   calls.length = 0;

@@ -23,7 +23,8 @@ describe.skipIf(aws === null)("the AWS CLI, unchanged", () => {
       stdout: "pipe",
       stderr: "pipe",
       env: {
-        ...process.env,
+        // Nothing of the caller's own AWS settings.
+        ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith("AWS_"))),
         AWS_ENDPOINT_URL: bed.url,
         AWS_ACCESS_KEY_ID: "AKIAENIVERSEADMIN000",
         AWS_SECRET_ACCESS_KEY: "eniverse-local-cloud-secret",

@@ -77,9 +77,7 @@ const securityGroupPolicy = definition({
   plural: "securitygrouppolicies",
   scope: "Namespaced",
   shortNames: ["sgp"],
-  columns: [
-    { name: "Security-Group-Ids", type: "string", jsonPath: ".spec.securityGroups.groupIds" },
-  ],
+  columns: [{ name: "Security-Group-Ids", type: "string", jsonPath: ".spec.securityGroups.groupIds" }],
   spec: {
     type: "object",
     properties: {
