@@ -1,3 +1,8 @@
+// The room `kube/`: Kubernetes' words and how to talk to a cluster. `objects.ts` and `resources.ts` hold the object
+// types and which collections there are, `selectors.ts` labels and fields, this file the port that programs are
+// written against. `fetch-client.ts` implements it over HTTP (the API server's own process has another one),
+// `informer.ts` keeps a local copy of a collection, `kubeconfig.ts` and `in-cluster.ts` say where a cluster is, and
+// `status-errors.ts` turns its refusals into coded errors.
 import type { KubeObject, Resource } from "./objects.ts";
 
 export interface ListOptions {

@@ -13,8 +13,8 @@ import { updateObject } from "./write.ts";
 /** Follows the store until stopped; the work is done in turns of the event loop of its own. */
 export class DependentsKeeper {
   readonly #engine: Engine;
-  /** Uids of everything that exists. */
-  readonly #uids = new Set<string>();
+  /** By uid: the key "collection namespace/name" of everything that exists. */
+  readonly #places = new Map<string, string>();
   /** By the owner's uid: the keys "collection namespace/name" of what it owns. */
   readonly #owned = new Map<string, Set<string>>();
   readonly #pending = new Set<string>();
@@ -47,19 +47,23 @@ export class DependentsKeeper {
       this.#consider(collection, object);
       return;
     }
-    this.#uids.delete(uid);
+    this.#places.delete(uid);
     for (const key of this.#owned.get(uid) ?? []) this.#later(key);
-    for (const { uid: owner } of object.metadata.ownerReferences ?? []) this.#laterByUid(owner);
+    for (const { uid: owner } of object.metadata.ownerReferences ?? []) {
+      const place = this.#places.get(owner);
+      if (place !== undefined) this.#later(place);
+    }
     const { namespace } = object.metadata;
     if (namespace !== undefined) this.#later(keyOf(namespaceType.collection, "", namespace));
     if (collection === crdType.collection) this.#removeInstances(object as CustomResourceDefinition);
   }
 
   #index(collection: string, object: KubeObject): void {
-    this.#uids.add(object.metadata.uid ?? "");
+    const key = keyOf(collection, object.metadata.namespace ?? "", object.metadata.name);
+    this.#places.set(object.metadata.uid ?? "", key);
     for (const { uid } of object.metadata.ownerReferences ?? []) {
       const owned = this.#owned.get(uid) ?? new Set<string>();
-      owned.add(keyOf(collection, object.metadata.namespace ?? "", object.metadata.name));
+      owned.add(key);
       this.#owned.set(uid, owned);
     }
   }
@@ -75,18 +79,8 @@ export class DependentsKeeper {
   /** Marks what may need work: owned objects, and whatever is being deleted. */
   #consider(collection: string, object: KubeObject): void {
     const { ownerReferences = [], deletionTimestamp, namespace = "", name } = object.metadata;
-    const isOrphan = ownerReferences.length > 0 && !ownerReferences.some(({ uid }) => this.#uids.has(uid));
+    const isOrphan = ownerReferences.length > 0 && !ownerReferences.some(({ uid }) => this.#places.has(uid));
     if (deletionTimestamp !== undefined || isOrphan) this.#later(keyOf(collection, namespace, name));
-  }
-
-  #laterByUid(uid: string): void {
-    const { store } = this.#engine;
-    if (!this.#uids.has(uid)) return;
-    for (const collection of store.collections()) {
-      const owner = store.list(collection).find(({ object }) => object.metadata.uid === uid);
-      if (owner?.object.metadata.deletionTimestamp === undefined) continue;
-      this.#later(keyOf(collection, owner.object.metadata.namespace ?? "", owner.object.metadata.name));
-    }
   }
 
   #later(key: string): void {
@@ -109,7 +103,8 @@ export class DependentsKeeper {
     if (stored === undefined || type === undefined) return;
     const { deletionTimestamp, finalizers = [], ownerReferences = [] } = stored.object.metadata;
     if (deletionTimestamp === undefined) {
-      const isOrphan = ownerReferences.length > 0 && !ownerReferences.some(({ uid }) => this.#uids.has(uid));
+      const isOrphan =
+        ownerReferences.length > 0 && !ownerReferences.some(({ uid }) => this.#places.has(uid));
       if (isOrphan) this.#delete(type, stored);
       return;
     }

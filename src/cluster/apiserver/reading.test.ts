@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { WatchEvent } from "../../kube/client.ts";
 import { type ConfigMap, events, eventsV1, nodes, type Pod, pods } from "../../kube/resources.ts";
-import { aPod, startTestServer, type TestServer } from "./test-server.ts";
+import { aPod, settle, startTestServer, type TestServer } from "./test-server.ts";
 
 const table = { accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json" };
 
@@ -222,6 +222,27 @@ describe("events", () => {
     };
     expect((await lab.call("POST", "/api/v1/namespaces/default/events", event)).status).toBe(422);
   });
+});
+
+test("events are kept for an hour after they were last seen", async () => {
+  await using lab = startTestServer();
+  const { client } = lab.server;
+  const event = (name: string) => ({
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { name, namespace: "default" },
+    involvedObject: { kind: "Pod", name: "p", namespace: "default" },
+  });
+  await client.create(events, event("old"));
+  await client.create(events, event("renewed"));
+  await lab.clock.advance(1_800_000);
+  const lastTimestamp = "2024-05-01T10:30:00Z";
+  await client.patch(events, "renewed", { lastTimestamp }, { namespace: "default" });
+  await lab.clock.advance(1_800_001);
+  await client.create(events, event("new"));
+  await settle();
+  const { items } = await client.list(events);
+  expect(items.map(({ metadata }) => metadata.name)).toEqual(["new", "renewed"]);
 });
 
 describe("custom resources", () => {

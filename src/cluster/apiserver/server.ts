@@ -13,6 +13,7 @@ import { CertificateAuthority } from "./certificates.ts";
 import { DependentsKeeper } from "./dependents.ts";
 import { keepBudgets } from "./disruption.ts";
 import type { Engine } from "./engine.ts";
+import { expireEvents } from "./event-expiry.ts";
 import { handleRequest } from "./http/handler.ts";
 import { adminIdentity, type Identity, nodeIdentity, serviceAccountIdentity } from "./identity.ts";
 import { createLocalClient } from "./local-client.ts";
@@ -40,6 +41,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const stopFurnishing = furnishNamespaces(engine, authority.cert);
   const dependents = new DependentsKeeper(engine);
   const stopBudgets = keepBudgets(engine);
+  const stopExpiring = expireEvents(engine);
 
   const parts = { engine, tokens, readPodLog: options.readPodLog, log };
   const listeners = new Set<Listener>();
@@ -73,6 +75,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await Promise.all([...listeners].map((listener) => listener.stop()));
       stopFurnishing();
       stopBudgets();
+      stopExpiring();
       dependents.stop();
       store.close();
     },

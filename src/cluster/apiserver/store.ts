@@ -37,7 +37,8 @@ export class RevisionGone extends Error {
 class Collection {
   readonly objects = new Map<string, Stored>();
   readonly listeners = new Set<ChangeListener>();
-  sorted: Stored[] | undefined;
+  /** The keys in order; absent after one came or went. */
+  sortedKeys: string[] | undefined;
 }
 
 const schemaVersion = 1;
@@ -100,11 +101,10 @@ export class ObjectStore {
   list(collection: string, namespace = ""): readonly Stored[] {
     const found = this.#collections.get(collection);
     if (found === undefined) return [];
-    found.sorted ??= [...found.objects.entries()]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, stored]) => stored);
-    if (namespace === "") return found.sorted;
-    return found.sorted.filter(({ object }) => object.metadata.namespace === namespace);
+    found.sortedKeys ??= [...found.objects.keys()].sort();
+    const keys =
+      namespace === "" ? found.sortedKeys : found.sortedKeys.filter((key) => key.startsWith(`${namespace}/`));
+    return keys.flatMap((key) => found.objects.get(key) ?? []);
   }
 
   /** The names of the collections that hold something. */
@@ -124,7 +124,7 @@ export class ObjectStore {
     const now: Stored = { revision, object, json };
     const before = objects.get(key);
     objects.set(key, now);
-    this.#collection(collection).sorted = undefined;
+    if (before === undefined) this.#collection(collection).sortedKeys = undefined;
     this.#publish({
       type: before === undefined ? "ADDED" : "MODIFIED",
       collection,
@@ -150,7 +150,7 @@ export class ObjectStore {
     this.#write(collection, key, revision, undefined);
     this.#revision = revision;
     this.#collection(collection).objects.delete(key);
-    this.#collection(collection).sorted = undefined;
+    this.#collection(collection).sortedKeys = undefined;
     const now: Stored = { revision, object, json: JSON.stringify(object) };
     this.#publish({ type: "DELETED", collection, now, before });
     return now;

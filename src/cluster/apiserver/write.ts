@@ -92,7 +92,9 @@ function setNewMetadata(engine: Engine, type: ResourceType, draft: Draft, namesp
     metadata.namespace = namespace;
   } else delete metadata.namespace;
   if (!metadata.name && metadata.generateName) {
-    metadata.name = `${metadata.generateName.slice(0, 58)}${nameSuffix(engine.random)}`;
+    const prefix = metadata.generateName.slice(0, 58);
+    do metadata.name = `${prefix}${nameSuffix(engine.random)}`;
+    while (engine.store.get(type.collection, namespace, metadata.name) !== undefined);
   }
   metadata.uid = newUid(engine.random);
   metadata.creationTimestamp = timestamp(engine.clock.now());
