@@ -82,12 +82,22 @@ function call(socket: ReturnType<typeof connect>, question: HealthQuestion): Pro
     stream.on("end", () => {
       // Trailers come with the end; what they say must be known first.
       setImmediate(() => {
-        if (grpcStatus !== undefined && grpcStatus !== "0") failed(`status ${grpcStatus} ${grpcMessage}`);
+        if (grpcStatus !== undefined && grpcStatus !== "0")
+          failed(`status ${grpcStatus} ${unescaped(grpcMessage)}`);
         else resolve(verdict(servingStatus(Buffer.concat(chunks))));
       });
     });
     stream.end(frame(question.service));
   });
+}
+
+/** gRPC escapes its messages with percent signs; a malformed one is shown as it came. */
+function unescaped(message: string): string {
+  try {
+    return decodeURIComponent(message);
+  } catch {
+    return message;
+  }
 }
 
 function verdict(status: number): HealthAnswer {

@@ -8,7 +8,7 @@ import { type EniPlace, eniPlaces } from "./eni-places.ts";
 import { eniDescriptionPrefix, eniTags } from "./eni-tags.ts";
 import { deleteEni, freeEni } from "./free-eni.ts";
 import { waitForLink } from "./link-wait.ts";
-import { waitFor } from "./tries.ts";
+import { attachPatience, tryPatiently, waitFor } from "./tries.ts";
 
 /** The official CNI's wait for a new ENI to show in instance metadata ends after about three minutes. */
 const longestImdsWaitMs = 180_000;
@@ -108,12 +108,19 @@ async function attach(
   let attachmentId: string;
   try {
     deviceIndex = await indexTaken;
-    const answer = await ctx.ec2.attachNetworkInterface({
+    const request = {
       networkInterfaceId,
       instanceId: ctx.facts.instanceId,
       deviceIndex,
       networkCardIndex: action.card,
-    });
+    };
+    // EC2 may not know the ENI everywhere at once.
+    const answer = await tryPatiently(
+      ctx.clock,
+      attachPatience,
+      () => ctx.ec2.attachNetworkInterface(request),
+      (error) => ec2CodeOf(error) !== "InvalidNetworkInterfaceID.NotFound",
+    );
     attachmentId = answer.attachmentId;
   } catch (thrown) {
     await deleteEni(ctx, networkInterfaceId).catch((error: unknown) => {

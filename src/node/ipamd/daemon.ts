@@ -185,17 +185,13 @@ function run(ctx: Context, ledger: NodeLedger, parts: DaemonParts, stopping: Abo
     metrics,
     longestWaitMs: parts.longestWaitMs ?? defaultWaitMs,
   });
-  const failures: string[] = [];
-  const endWatch = loop.watch((ended) => {
-    if (ended?.outcome.kind === "failed") failures.push(ended.outcome.error);
-  });
   ledger.lastPoolActionAt = clock.now();
   saveCheckpoints(ctx, ledger);
-  loop.poke();
   const ready = (async () => {
+    const first = firstAddresses(ctx, ledger, loop);
+    loop.poke();
     await askForCustomNetworking(ctx);
-    await firstAddresses(ctx, ledger, loop, () => failures);
-    endWatch();
+    await first;
     startTimers({ ctx, ledger, loop, save, signal: stopping.signal });
   })();
   const daemon: Daemon = {

@@ -1,4 +1,4 @@
-import type { Ec2 } from "../../aws/ec2.ts";
+import type { Ec2, InstanceAttachments } from "../../aws/ec2.ts";
 import { EniverseError } from "../../base/error.ts";
 
 /** EC2 takes more, but the official CNI never goes above this. */
@@ -9,6 +9,7 @@ export class DeviceIndexes {
   readonly #ec2: Ec2;
   readonly #instanceId: string;
   readonly #reserved = new Set<string>();
+  #look: Promise<InstanceAttachments> | undefined;
 
   constructor(ec2: Ec2, instanceId: string) {
     this.#ec2 = ec2;
@@ -17,7 +18,11 @@ export class DeviceIndexes {
 
   /** The lowest index that is free on the card, held until {@link giveBack}; throws `exhausted`. */
   async take(card: number): Promise<number> {
-    const { attachments } = await this.#ec2.describeInstance(this.#instanceId);
+    // Several at once need only one look, because each reserves its index in one go after it.
+    this.#look ??= this.#ec2.describeInstance(this.#instanceId).finally(() => {
+      this.#look = undefined;
+    });
+    const { attachments } = await this.#look;
     const taken = new Set(
       attachments.filter((entry) => entry.networkCardIndex === card).map((entry) => entry.deviceIndex),
     );

@@ -20,7 +20,7 @@ export interface EniPlace {
 export async function eniPlaces(ctx: Context, avoid: readonly string[]): Promise<EniPlace[]> {
   const groups = ctx.known.securityGroups;
   if (ctx.settings.customNetworking) return [await customPlace(ctx)];
-  const listed = await subnetsOfZone(ctx);
+  const listed = await subnetsAtOnce(ctx);
   const rules = { primarySubnetId: ctx.facts.subnetId, clusterName: ctx.env.clusterName };
   if (listed === undefined || !ctx.settings.subnetDiscovery) {
     const subnetId = primarySubnetOnly(listed, rules);
@@ -53,6 +53,17 @@ async function customPlace(ctx: Context): Promise<EniPlace> {
     cidr: ctx.known.subnetCidrs.get(config.subnetId),
     groups: config.securityGroups.length > 0 ? config.securityGroups : ctx.known.securityGroups,
   };
+}
+
+const looks = new WeakMap<Context, ReturnType<typeof subnetsOfZone>>();
+
+/** ENIs that are created at the same time look together. */
+function subnetsAtOnce(ctx: Context): ReturnType<typeof subnetsOfZone> {
+  const under = looks.get(ctx);
+  if (under !== undefined) return under;
+  const look = subnetsOfZone(ctx).finally(() => looks.delete(ctx));
+  looks.set(ctx, look);
+  return look;
 }
 
 /** The subnets of the node's VPC and zone; undefined when they cannot be read. Their blocks are remembered. */

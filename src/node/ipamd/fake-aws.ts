@@ -24,7 +24,7 @@ export class FakeAws {
       vpcId: "vpc-1",
       availabilityZone: "us-west-2a",
       cidrBlock: "10.0.0.0/20",
-      ipv6CidrBlocks: [],
+      ipv6CidrBlocks: ["2001:db8::/64"],
       availableIpAddressCount: 4000,
       tags: [],
     },
@@ -58,6 +58,8 @@ export class FakeAws {
       readonly address: string;
       readonly secondaries?: readonly string[];
       readonly prefixes?: readonly string[];
+      readonly ipv6?: string;
+      readonly interfaceType?: Eni["interfaceType"];
       readonly tags?: readonly Tag[];
     },
   ): void {
@@ -70,6 +72,8 @@ export class FakeAws {
         primary: index === 0,
       })),
       ipv4Prefixes: options.prefixes ?? [],
+      ipv6Addresses: options.ipv6 === undefined ? [] : [options.ipv6],
+      interfaceType: options.interfaceType ?? "interface",
       tags: options.tags ?? [],
       attachment: {
         attachmentId: `attach-${id}`,
@@ -185,6 +189,7 @@ export class FakeAws {
     assignIpv6Prefix: (id) =>
       this.#call("AssignIpv6Addresses", [id], () => {
         const prefix = `2001:db8:0:0:${this.#nextId++}::/80`;
+        if (this.#eni(id).ipv6Prefixes.length > 0) throw refusal("InvalidParameterValue", "one is there");
         this.#eni(id).ipv6Prefixes = [prefix];
         return [prefix];
       }),
@@ -339,7 +344,11 @@ export class FakeAws {
       "local-ipv4s": eni.privateIpAddresses.map(({ address }) => address).join("\n"),
       "subnet-ipv4-cidr-block": subnet?.cidrBlock ?? "",
       "vpc-ipv4-cidr-blocks": this.vpcCidrs.join("\n"),
+      "vpc-ipv6-cidr-blocks": "2001:db8::/56",
       ...(eni.ipv4Prefixes.length > 0 ? { "ipv4-prefix": eni.ipv4Prefixes.join("\n") } : {}),
+      ...(eni.ipv6Addresses.length > 0 ? { ipv6s: eni.ipv6Addresses.join("\n") } : {}),
+      ...(eni.ipv6Prefixes.length > 0 ? { "ipv6-prefix": eni.ipv6Prefixes.join("\n") } : {}),
+      "subnet-ipv6-cidr-blocks": subnet?.ipv6CidrBlocks.join("\n") ?? "",
     };
   }
 }

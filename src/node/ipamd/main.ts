@@ -52,9 +52,9 @@ try {
 }
 
 async function main(): Promise<void> {
-  // Loaded while the metadata service and the API server are asked.
-  const sdk = import("@aws-sdk/client-ec2");
-  sdk.catch(() => {});
+  // Loaded while the metadata service, the API server and EC2 are asked.
+  const libraries = import("@aws-sdk/client-ec2").then(() => import("@grpc/grpc-js"));
+  libraries.catch(() => {});
   const kubeClient = await kubernetes();
   const netns = HostNetns.open();
   const daemon = await startDaemon({

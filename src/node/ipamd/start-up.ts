@@ -17,10 +17,10 @@ import {
 } from "./checkpoint.ts";
 import { type Context, learn } from "./context.ts";
 import { finishLeftovers, ownEnis, settledEnis } from "./leftovers.ts";
+import type { PoolLoop } from "./pool-loop.ts";
 import { attachedSource } from "./reconcile.ts";
 import { refreshSecurityGroups } from "./security-groups.ts";
 import { addToPool, setUpHostEni, subnetTags, tagEni } from "./take-in.ts";
-import { waitFor } from "./tries.ts";
 
 const setUpTries = 3;
 const setUpPauseMs = 5000;
@@ -187,16 +187,21 @@ export function isCordoned(ctx: Context): boolean {
 export async function firstAddresses(
   ctx: Context,
   ledger: NodeLedger,
-  loop: { readonly isGrowing: boolean },
-  failures: () => readonly string[],
+  loop: Pick<PoolLoop, "isGrowing" | "watch">,
 ): Promise<void> {
   if (!ctx.settings.provisioning) return;
+  const failures: string[] = [];
   const hasAddress = (): boolean => ledger.cards.some(({ pool }) => pool.stats(ctx.clock.now()).total > 0);
-  await waitFor(ctx.clock, Number.POSITIVE_INFINITY, () =>
-    hasAddress() || !loop.isGrowing ? true : undefined,
-  );
+  await new Promise<void>((resolve) => {
+    const endWatch = loop.watch((ended) => {
+      if (ended?.outcome.kind === "failed") failures.push(ended.outcome.error);
+      if (!hasAddress() && (loop.isGrowing || ended !== undefined)) return;
+      endWatch();
+      resolve();
+    });
+  });
   if (hasAddress()) return;
-  const [failure] = failures();
+  const [failure] = failures;
   if (failure !== undefined && ctx.settings.customNetworking) {
     throw new EniverseError("unavailable", {
       attempted: "prepare the node",
