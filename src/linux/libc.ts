@@ -67,6 +67,9 @@ export const raw = {
   socket: library.func("int socket(int domain, int type, int protocol)"),
   bind: library.func("int bind(int fd, const uint8_t *address, uint32_t length)"),
   connect: library.func("int connect(int fd, const uint8_t *address, uint32_t length)"),
+  listen: library.func("int listen(int fd, int backlog)"),
+  /** Without the peer's address. */
+  accept: library.func("int accept(int fd, void *address, void *length)"),
   send,
   /** `send` on a thread of koffi's pool; the last argument gets (error, result), and errno is lost. */
   sendAsync: send.async,
