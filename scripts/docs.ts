@@ -1,0 +1,5 @@
+// Writes the pages that are made from code: `npm run docs`.
+import { writeFileSync } from "node:fs";
+import { environmentPage } from "../src/node/environment-page.ts";
+
+writeFileSync("docs/environment.md", environmentPage());
