@@ -128,7 +128,13 @@ export async function startLab(
     await journal.run("the aws-node DaemonSet is applied", () =>
       applyManifests(apiServer.client, config, cloud, controlPlane.url()),
     );
-    cluster = startCluster({ client: apiServer.client, clock: realClock, random, log });
+    cluster = startCluster({
+      client: apiServer.client,
+      clock: realClock,
+      random,
+      log,
+      instanceExists: (providerId) => instanceExists(cloud, providerId),
+    });
     await journal.run(
       `${nodeCount(config)} nodes start`,
       () => launchNodeGroups(cloud, config),
@@ -147,6 +153,12 @@ export async function startLab(
     await close();
     throw error;
   }
+}
+
+/** What the cloud controller asks EC2: whether a node's instance ("aws:///ZONE/i-…") is still there. */
+function instanceExists(cloud: Cloud, providerId: string): boolean {
+  const state = cloud.state.instances.get(providerId.split("/").at(-1) ?? "")?.state;
+  return state !== undefined && state !== "terminated" && state !== "shutting-down";
 }
 
 function endpointsOf(cloud: Cloud, listeners: Listeners, kubernetesUrl: string): LabEndpoints {
