@@ -78,7 +78,7 @@ interface SdkError {
 /**
  * What the SDK threw as an {@link EniverseError}. `parts.facts` has `ec2Action`, and when EC2 itself answered
  * `ec2Code`, `ec2Message`, `requestId`, `httpStatus`; without an answer (refused connection, no credentials)
- * the code is `unavailable`, `timeout` or `permission_denied` and there is no `ec2Code`.
+ * the code is `unavailable` or `timeout` and there is no `ec2Code`.
  */
 export function ec2Error(action: string, thrown: unknown): EniverseError {
   if (thrown instanceof EniverseError) return thrown;
@@ -113,11 +113,9 @@ export function ec2Error(action: string, thrown: unknown): EniverseError {
   });
 }
 
+/** Credentials that cannot be had count as unavailable too: the metadata service may only be late with them. */
 function codeWithoutAnswer(error: SdkError): ErrorCode {
-  if (error.name === "CredentialsProviderError" || error.name === "TokenProviderError")
-    return "permission_denied";
-  if (error.name === "TimeoutError" || error.code === "ETIMEDOUT") return "timeout";
-  return "unavailable";
+  return error.name === "TimeoutError" || error.code === "ETIMEDOUT" ? "timeout" : "unavailable";
 }
 
 /** EC2's own code of an error, undefined when EC2 did not answer or the error is another. */

@@ -1,8 +1,9 @@
 import type { Subnet } from "../../aws/shapes.ts";
-import { EniverseError, messageOf } from "../../base/error.ts";
+import { EniverseError, hasCode, messageOf } from "../../base/error.ts";
 import { primarySubnetOnly, rankSubnets } from "../../ipam/subnet-choice.ts";
 import type { Context } from "./context.ts";
 import { eniConfigName, readEniConfig } from "./eniconfig.ts";
+import { lookPatience, tryPatiently } from "./tries.ts";
 
 /** Where a new ENI may be created, and with which security groups. */
 export interface EniPlace {
@@ -69,10 +70,16 @@ function subnetsAtOnce(ctx: Context): ReturnType<typeof subnetsOfZone> {
 /** The subnets of the node's VPC and zone; undefined when they cannot be read. Their blocks are remembered. */
 export async function subnetsOfZone(ctx: Context): Promise<Subnet[] | undefined> {
   try {
-    const listed = await ctx.ec2.describeSubnets([
+    const filters = [
       { name: "vpc-id", values: [ctx.facts.vpcId] },
       { name: "availability-zone", values: [ctx.facts.availabilityZone] },
-    ]);
+    ];
+    const listed = await tryPatiently(
+      ctx.clock,
+      lookPatience,
+      () => ctx.ec2.describeSubnets(filters),
+      (error) => hasCode(error, "permission_denied"),
+    );
     for (const subnet of listed) {
       const block = blockOf(ctx, subnet);
       if (block !== undefined) ctx.known.subnetCidrs.set(subnet.subnetId, block);

@@ -5,7 +5,7 @@ import type { Context } from "./context.ts";
 import { instanceIdTag } from "./eni-tags.ts";
 import { deleteEni } from "./free-eni.ts";
 import { attachedSource } from "./reconcile.ts";
-import { waitFor } from "./tries.ts";
+import { lookPatience, tryPatiently, waitFor } from "./tries.ts";
 
 /** Instance metadata is a few seconds behind EC2 as a rule. */
 const longestLagMs = 30_000;
@@ -14,9 +14,13 @@ const longestLagMs = 30_000;
 export async function ownEnis(ctx: Context): Promise<Eni[]> {
   if (!ctx.settings.provisioning) return [];
   try {
-    return await ctx.ec2.describeNetworkInterfaces({
-      filters: [{ name: `tag:${instanceIdTag}`, values: [ctx.facts.instanceId] }],
-    });
+    const filters = [{ name: `tag:${instanceIdTag}`, values: [ctx.facts.instanceId] }];
+    return await tryPatiently(
+      ctx.clock,
+      lookPatience,
+      () => ctx.ec2.describeNetworkInterfaces({ filters }),
+      (error) => hasCode(error, "permission_denied"),
+    );
   } catch (thrown) {
     ctx.log("warn", "ENIs of earlier runs not looked for", { error: messageOf(thrown) });
     return [];

@@ -8,10 +8,11 @@ export interface Patience {
   readonly tries: number;
 }
 
-/** The official CNI's patience with EC2, but for attaching, where it has none. */
+/** The official CNI's patience with EC2, but for attaching and looking, where it has none. */
 export const detachPatience: Patience = { firstMs: 200, longestMs: 60_000, factor: 2, tries: 12 };
 export const deletePatience: Patience = { firstMs: 500, longestMs: 60_000, factor: 2, tries: 12 };
 export const attachPatience: Patience = { firstMs: 100, longestMs: 2000, factor: 2, tries: 6 };
+export const lookPatience: Patience = { firstMs: 100, longestMs: 2000, factor: 2, tries: 5 };
 export const tagPatience: Patience = { firstMs: 500, longestMs: 60_000, factor: 2, tries: 5 };
 
 /**
