@@ -35,8 +35,11 @@ export async function delNetwork(call: PluginCall, parts: HandlerParts, log: Log
     return;
   }
   if (!reply.Success) throw new CniError(errorCode.internal, "del cmd: failed to process delete request");
+  // The policy agent is another process: it forgets the pod while the kernel does.
+  const forgotten = reply.NetworkPolicyMode === "" ? undefined : forgetPolicy(pod, parts, log);
+  forgotten?.catch(() => {});
   await unwire(call, parts, log, reply);
-  if (reply.NetworkPolicyMode !== "") await forgetPolicy(pod, parts, log);
+  await forgotten;
 }
 
 /** A pod with a branch ENI is known by its result alone; ipamd and the policy agent are not asked. */

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 import { serviceOf } from "../rpc/load.ts";
-import type { AddNetworkRequest, EnforceNpRequest } from "../rpc/messages.ts";
-import { goStatusName, grpcBackend, policyAgentDialer } from "./grpc.ts";
+import type { AddNetworkRequest, DeleteNpRequest, EnforceNpRequest } from "../rpc/messages.ts";
+import { goStatusName } from "../rpc/unary.ts";
+import { grpcBackend, policyAgentDialer } from "./grpc.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "grpc-"));
 const socket = join(folder, "a.sock");
@@ -26,7 +27,10 @@ beforeAll(async () => {
       seen = call.request;
       done(null, { Success: true });
     },
-    DeletePodNp: (_call: unknown, done: sendUnaryData<unknown>) => done(null, {}),
+    DeletePodNp: (call: ServerUnaryCall<DeleteNpRequest, unknown>, done: sendUnaryData<unknown>) =>
+      call.request.K8S_POD_NAME === "odd"
+        ? done({ code: status.INTERNAL, details: 'no map: für "odd"' })
+        : done(null, {}),
   });
   await new Promise<void>((resolve, reject) =>
     server.bindAsync(`unix://${socket}`, ServerCredentials.createInsecure(), (error) =>
@@ -99,6 +103,13 @@ describe("the policy agent over gRPC", () => {
     const forget = { K8S_POD_NAME: "web", K8S_POD_NAMESPACE: "default" };
     agent.close();
     expect(await (await dial()).deletePodNp(forget)).toEqual({ Success: false });
+    // Not by `rejects`, which runs the event loop inside itself.
+    const refusal: unknown = await (await dial())
+      .deletePodNp({ ...forget, K8S_POD_NAME: "odd" })
+      .catch((error: unknown) => error);
+    expect(String(refusal)).toContain('rpc error: code = Internal desc = no map: für "odd"');
+    const many = Array.from({ length: 200 }, async () => (await dial()).deletePodNp(forget));
+    expect((await Promise.all(many)).every(({ Success }) => !Success)).toBe(true);
     dial.close();
   });
 

@@ -1,7 +1,8 @@
-import { credentials, type ServiceError, status } from "@grpc/grpc-js";
-import { messageOf } from "../../base/error.ts";
-import { loadRpc, type RpcService } from "../rpc/load.ts";
+import { credentials, type MethodDefinition, type ServiceError, status } from "@grpc/grpc-js";
+import { EniverseError, messageOf } from "../../base/error.ts";
+import { loadRpc, type RpcService, serviceOf } from "../rpc/load.ts";
 import { ipamdSocket, policyAgentSocket } from "../rpc/messages.ts";
+import { rpcError, UnaryConnection } from "../rpc/unary.ts";
 import type { CniBackend, DialPolicyAgent } from "./backend.ts";
 
 const policyDialMs = 2000;
@@ -23,16 +24,7 @@ class GrpcService {
     return new Promise((resolve, reject) => {
       call.call(this.#client, request, (error, reply) => {
         if (error === null) resolve(reply as Reply);
-        else reject(new Error(grpcErrorText(error)));
-      });
-    });
-  }
-
-  ready(timeoutMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#client.waitForReady(Date.now() + timeoutMs, (error) => {
-        if (error === undefined) resolve();
-        else reject(error);
+        else reject(rpcError(status[error.code] ?? "UNKNOWN", error.details || messageOf(error)));
       });
     });
   }
@@ -40,16 +32,6 @@ class GrpcService {
   close(): void {
     this.#client.close();
   }
-}
-
-function grpcErrorText(error: ServiceError): string {
-  const name = status[error.code] ?? "UNKNOWN";
-  return `rpc error: code = ${goStatusName(name)} desc = ${error.details || messageOf(error)}`;
-}
-
-/** "FAILED_PRECONDITION" as Go spells it: "FailedPrecondition". */
-export function goStatusName(name: string): string {
-  return name.toLowerCase().replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** ipamd over gRPC; an absent socket shows at the first call, as Unavailable. */
@@ -73,36 +55,46 @@ export function policyAgentDialer(
   socket: string = policyAgentSocket,
   limitMs: number = policyDialMs,
 ): PolicyAgentDialer {
-  let kept: GrpcService | undefined;
+  const { EnforceNpToPod, DeletePodNp } = serviceOf("NPBackend");
+  let kept: Promise<UnaryConnection> | undefined;
   const close = (): void => {
-    kept?.close();
+    kept?.then((connection) => connection.close()).catch(() => {});
     kept = undefined;
   };
-  const connected = async (): Promise<GrpcService> => {
-    kept ??= new GrpcService("NPBackend", socket);
-    const service = kept;
+  const connected = async (): Promise<UnaryConnection> => {
+    kept ??= UnaryConnection.connect(socket, limitMs);
+    const dialled = kept;
+    let connection: UnaryConnection | undefined;
     try {
-      await service.ready(limitMs);
-      return service;
+      connection = await dialled;
     } catch (error) {
-      if (kept === service) close();
+      if (kept === dialled) kept = undefined;
       throw new Error(`connect to ${socket}: ${messageOf(error)}`);
     }
+    if (connection.isOpen) return connection;
+    if (kept === dialled) kept = undefined;
+    return await connected();
   };
-  const call = async <Reply>(service: GrpcService, method: string, request: unknown): Promise<Reply> => {
+  const call = async <Request, Reply>(
+    connection: UnaryConnection,
+    method: MethodDefinition<unknown, unknown> | undefined,
+    request: Request,
+  ): Promise<Reply> => {
+    if (method === undefined)
+      throw new EniverseError("corrupted", { attempted: "load rpc.proto", found: "a method is missing" });
     try {
-      return await service.call<Reply>(method, request);
+      return (await connection.call(method, request)) as Reply;
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      if (kept === service) close();
-      return await (await connected()).call<Reply>(method, request);
+      connection.close();
+      return (await (await connected()).call(method, request)) as Reply;
     }
   };
   const dial: DialPolicyAgent = async () => {
-    const service = await connected();
+    const connection = await connected();
     return {
-      enforceNpToPod: (request) => call(service, "EnforceNpToPod", request),
-      deletePodNp: (request) => call(service, "DeletePodNp", request),
+      enforceNpToPod: (request) => call(connection, EnforceNpToPod, request),
+      deletePodNp: (request) => call(connection, DeletePodNp, request),
       close: () => {},
     };
   };
