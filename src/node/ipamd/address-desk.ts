@@ -116,6 +116,7 @@ export class AddressDesk {
   #takeOrWait(key: PodKey, metadata: PodMetadata | undefined, everyCard: boolean): Promise<Given[]> {
     const taken = this.#mayJumpQueue(key) ? this.#take(key, metadata, everyCard) : undefined;
     if (taken !== undefined) return Promise.resolve(taken);
+    this.#parts.metrics.noAvailableAddresses();
     return new Promise((resolve, reject) => {
       const until = this.#parts.clock.now() + this.#parts.longestWaitMs;
       this.#waiters.push({ key, metadata, everyCard, until, resolve, reject });
@@ -133,7 +134,7 @@ export class AddressDesk {
   }
 
   #take(key: PodKey, metadata: PodMetadata | undefined, everyCard: boolean): Given[] | undefined {
-    const { ledger, clock, metrics } = this.#parts;
+    const { ledger, clock } = this.#parts;
     const now = clock.now();
     const given: Given[] = [];
     for (const { pool } of ledger.cards) {
@@ -142,7 +143,6 @@ export class AddressDesk {
         given.push({ pool, assignment: answer.assignment, fresh: answer.fresh });
         if (!everyCard) return given;
       } else {
-        metrics.noAvailableAddresses();
         if (everyCard) {
           cancelFresh(key, given);
           return undefined;

@@ -35,8 +35,9 @@ export interface AttachedSource {
 const describeTries = 12;
 
 /**
- * All ENIs that are attached to this instance: which ones, their places and addresses from IMDS, types and tags
- * from EC2. With `imdsOnly` EC2 is not asked. An ENI without addresses must be EFA-only by EC2's word.
+ * All ENIs that are attached to this instance: which ones and their places from IMDS; addresses, types and tags
+ * from EC2, because metadata lags behind: what it does not show yet may be a pod's, and what it still shows may be
+ * another node's. With `imdsOnly` EC2 is not asked. An ENI without addresses must be EFA-only by EC2's word.
  */
 export async function describeAttached(source: AttachedSource, imdsOnly: boolean): Promise<NodeEni[]> {
   const seen = await readEnis(source.imds, source.primaryMac);
@@ -49,11 +50,11 @@ export async function describeAttached(source: AttachedSource, imdsOnly: boolean
     const ec2 = known.get(eni.networkInterfaceId);
     // Gone from EC2 since IMDS was read: detached and deleted.
     if (ec2 === undefined) return [];
-    const bare = eni.ipv4Addresses.length === 0 && eni.ipv6Addresses.length === 0;
+    const bare = ec2.privateIpAddresses.length === 0 && ec2.ipv6Addresses.length === 0;
     if (bare && ec2.interfaceType !== "efa-only") {
       throw new EniverseError("unavailable", {
-        attempted: `read the addresses of ${eni.networkInterfaceId} (${eni.mac}) from instance metadata`,
-        found: "neither local-ipv4s nor ipv6s",
+        attempted: `read the addresses of ${eni.networkInterfaceId} (${eni.mac})`,
+        found: "none",
         wanted: `at least one address on an interface of type ${ec2.interfaceType}`,
       });
     }
@@ -88,7 +89,9 @@ export async function describeByIds(
 }
 
 function nodeEni(imds: ImdsEni, ec2: Eni | undefined): NodeEni {
-  const [primaryAddress, ...addresses] = imds.ipv4Addresses;
+  const [primaryAddress, ...addresses] =
+    ec2 === undefined ? imds.ipv4Addresses : ec2.privateIpAddresses.map(({ address }) => address);
+  const { ipv4Prefixes, ipv6Prefixes, ipv6Addresses } = ec2 ?? imds;
   return {
     id: imds.networkInterfaceId,
     mac: imds.mac,
@@ -98,12 +101,12 @@ function nodeEni(imds: ImdsEni, ec2: Eni | undefined): NodeEni {
     primary: imds.primary,
     ...(primaryAddress === undefined ? {} : { primaryAddress }),
     addresses,
-    ipv4Prefixes: imds.ipv4Prefixes,
-    ipv6Prefixes: imds.ipv6Prefixes,
+    ipv4Prefixes,
+    ipv6Prefixes,
     interfaceType: ec2?.interfaceType ?? "interface",
     subnetIpv4Cidr: imds.subnetIpv4Cidr,
     subnetIpv6Cidr: imds.subnetIpv6Cidrs[0],
-    primaryIpv6: imds.ipv6Addresses[0],
+    primaryIpv6: ipv6Addresses[0],
     ...(ec2 === undefined
       ? {}
       : {

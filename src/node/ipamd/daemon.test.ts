@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
+import type { EniAttachment } from "../../aws/shapes.ts";
 import { primaryEniId, refusal } from "./fake-aws.ts";
 import { addRequest, failureOf, TestNode } from "./test-node.ts";
 
@@ -8,6 +9,12 @@ function secondaries(node: TestNode): number[] {
   return [...node.aws.enis.values()]
     .sort((a, b) => (a.attachment?.deviceIndex ?? 0) - (b.attachment?.deviceIndex ?? 0))
     .map((eni) => eni.privateIpAddresses.length - 1);
+}
+
+function attachmentOf(node: TestNode, id: string): EniAttachment {
+  const attachment = node.aws.enis.get(id)?.attachment;
+  if (attachment === undefined) throw new Error(`${id} is not attached`);
+  return attachment;
 }
 
 describe("an m5.large with WARM_ENI_TARGET=1", () => {
@@ -184,22 +191,51 @@ describe("a restart", () => {
     expect(node.daemon.ledger.pool(0).assignments()).toHaveLength(12);
   });
 
-  test("an ENI that was created and not attached is deleted; one not marked is marked", async () => {
+  test("believes EC2 about addresses: metadata may show neither the newest nor only present ones", async () => {
+    using node = new TestNode({ WARM_IP_TARGET: "2" });
+    await node.start();
+    node.aws.imdsLagMs = 60_000;
+    const replies = [];
+    for (let index = 0; index < 5; index++) replies.push(await node.add(`p-${index}`));
+    node.kill();
+    await node.start();
+    expect(node.daemon.ledger.pool(0).assignments()).toHaveLength(5);
+    const total = node.daemon.ledger.pool(0).stats(node.clock.now()).total;
+    expect(secondaries(node)).toEqual([total]);
+  });
+
+  test("an ENI that was created and not attached is deleted", async () => {
     using node = new TestNode();
     await node.start();
     node.aws.onCall = (action) => {
       if (action === "AttachNetworkInterface" || action === "DeleteNetworkInterface")
         throw refusal("InternalError", "down");
     };
-    await node.whileTimePasses(node.daemon.backend.addNetwork(addRequest("a")));
+    await node.add("a");
     await node.pass(2000);
     node.kill();
-    expect(node.aws.enis.size).toBe(2);
+    expect([...node.aws.enis.values()].map(({ status }) => status)).toEqual(["in-use", "available"]);
     node.aws.onCall = () => {};
     await node.start();
     await node.pass(3000);
-    const [left] = [...node.aws.enis.values()].filter((eni) => eni.status === "available");
-    expect(left).toBeUndefined();
+    expect([...node.aws.enis.values()].filter(({ status }) => status === "available")).toEqual([]);
+  });
+
+  test("an ENI that was attached and not marked is marked for deletion with the instance", async () => {
+    using node = new TestNode();
+    await node.start();
+    node.aws.onCall = (action) => {
+      if (action !== "ModifyNetworkInterfaceAttribute") return;
+      node.kill();
+      throw refusal("InternalError", "never heard");
+    };
+    void node.daemon.backend.addNetwork(addRequest("a"));
+    await node.pass(1000);
+    expect(attachmentOf(node, "eni-1").deleteOnTermination).toBe(false);
+    node.aws.onCall = () => {};
+    await node.start();
+    await node.pass(1000);
+    expect(attachmentOf(node, "eni-1").deleteOnTermination).toBe(true);
   });
 
   test("a corrupted checkpoint stops the start and says what to do", async () => {

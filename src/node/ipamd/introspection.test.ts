@@ -3,7 +3,8 @@ import { createPool } from "../../ipam/pool.ts";
 import type { Pool } from "../../ipam/types.ts";
 import { readEnvironment } from "../environment.ts";
 import { DecisionLog } from "./decision-log.ts";
-import { type IntrospectionSource, introspect, poolPage } from "./introspection.ts";
+import { type IntrospectionSource, introspect } from "./introspection.ts";
+import { poolPage } from "./pool-page.ts";
 
 const now = Date.parse("2026-08-20T10:00:00.123Z");
 

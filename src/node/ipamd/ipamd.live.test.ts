@@ -17,7 +17,7 @@ import { checkHealth } from "../health-probe/check.ts";
 import { decodeResponse, encodeRequest } from "../plugin/protocol.ts";
 import { loadRpc } from "../rpc/load.ts";
 import type { AddNetworkReply, NetworkPolicyAgentConfigReply } from "../rpc/messages.ts";
-import type { PoolPage } from "./introspection.ts";
+import type { PoolPage } from "./pool-page.ts";
 import { addRequest, delRequest, failureOf } from "./test-node.ts";
 
 const isRoot = process.getuid?.() === 0;

@@ -175,6 +175,23 @@ describe("custom networking", () => {
   });
 });
 
+describe("IMDS-only mode", () => {
+  test("asks EC2 nothing, and follows what metadata shows", async () => {
+    using node = new TestNode({ ENABLE_IMDS_ONLY_MODE: "true" });
+    node.aws.addEni(primaryEniId, { deviceIndex: 0, address: "10.0.0.10", secondaries: ["10.0.0.50"] });
+    await node.start();
+    expect((await node.add("web-0")).IPAllocationMetadata[0]?.IPv4Addr).toBe("10.0.0.50");
+    node.aws.addEni(primaryEniId, {
+      deviceIndex: 0,
+      address: "10.0.0.10",
+      secondaries: ["10.0.0.50", "10.0.0.51"],
+    });
+    await node.pass(70_000);
+    expect(node.daemon.ledger.pool(0).stats(node.clock.now()).total).toBe(2);
+    expect(node.aws.calls).toEqual([]);
+  });
+});
+
 describe("the Node object", () => {
   test("its capacity caps the pool, and an uncordon lets it grow at once", async () => {
     using node = new TestNode();

@@ -63,7 +63,7 @@ async function carryOut(parts: ReconcileParts, step: ReconcileStep, seen: readon
         return;
       }
       case "ask-ec2":
-        await askEc2(parts, step.card, step.eniId);
+        await bringInLine(parts, step.card, step.eniId, seen);
         return;
       case "remove-eni": {
         if (await isStillAttached(ctx, step.eniId)) return;
@@ -89,31 +89,43 @@ async function isStillAttached(ctx: Context, eniId: string): Promise<boolean> {
   return eni?.attachment?.instanceId === ctx.facts.instanceId && eni.attachment.status !== "detached";
 }
 
-async function askEc2(parts: ReconcileParts, card: number, eniId: string): Promise<void> {
+async function bringInLine(
+  parts: ReconcileParts,
+  card: number,
+  eniId: string,
+  seen: readonly NodeEni[],
+): Promise<void> {
   const { ctx, ledger } = parts;
+  const shown = seen.find(({ id }) => id === eniId);
+  const truth = ctx.settings.imdsOnly ? shown : await addressesInEc2(ctx, eniId);
+  // While EC2 was asked the ENI may have gone, or an action on it begun.
   const known = ledger.pool(card).eni(eniId);
-  const truth = (await describeByIds(ctx, [eniId])).get(eniId);
-  if (known === undefined || truth === undefined) return;
   const isBusy = ledger.inFlight.some(({ action }) => "eniId" in action && action.eniId === eniId);
-  if (isBusy) return;
+  if (known === undefined || truth === undefined || isBusy) return;
   const now = ctx.clock.now();
-  const own = truth.privateIpAddresses.find((entry) => entry.primary)?.address;
-  const changes = blockChanges(
-    known,
-    {
-      ...(own === undefined ? {} : { primaryAddress: own }),
-      addresses: truth.privateIpAddresses.filter((entry) => !entry.primary).map(({ address }) => address),
-      ipv4Prefixes: truth.ipv4Prefixes,
-      ipv6Prefixes: truth.ipv6Prefixes,
-    },
-    (block) => ledger.wasJustFreed(block, now),
-  );
+  const changes = blockChanges(known, truth, (block) => ledger.wasJustFreed(block, now));
   if (changes.add.length + changes.remove.length === 0) return;
   ctx.log("info", "pool brought in line with EC2", { eni: eniId, ...changes });
   const evicted = applyBlockChanges(ledger.pool(card), eniId, changes);
   if (changes.add.length > 0) ctx.metrics.reconciled("eniDataStorePoolReconcileAdd");
   if (changes.remove.length > 0) ctx.metrics.reconciled("eniIPPoolReconcileDel");
   await evict(parts, evicted, `EC2 does not have it on ${eniId} any more`);
+}
+
+/** Undefined when EC2 does not know the ENI (any more). */
+async function addressesInEc2(
+  ctx: Context,
+  eniId: string,
+): Promise<Parameters<typeof blockChanges>[1] | undefined> {
+  const eni = (await describeByIds(ctx, [eniId])).get(eniId);
+  if (eni === undefined) return undefined;
+  const own = eni.privateIpAddresses.find(({ primary }) => primary)?.address;
+  return {
+    ...(own === undefined ? {} : { primaryAddress: own }),
+    addresses: eni.privateIpAddresses.filter(({ primary }) => !primary).map(({ address }) => address),
+    ipv4Prefixes: eni.ipv4Prefixes,
+    ipv6Prefixes: eni.ipv6Prefixes,
+  };
 }
 
 /** Pods whose address is gone from EC2: their records go; they have no network until they are restarted. */

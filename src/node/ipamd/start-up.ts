@@ -1,3 +1,5 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { readVpcCidrs } from "../../aws/instance-metadata.ts";
 import { EniverseError, messageOf } from "../../base/error.ts";
 import { podSuffix } from "../../hostnet/names.ts";
@@ -59,6 +61,7 @@ export async function takeOverNode(ctx: Context, cardCount: number): Promise<Nod
       unmanagedEnis,
     })),
   );
+  mkdirSync(dirname(ctx.env.backingStore), { recursive: true, mode: 0o755 });
   const saved = new Map(
     ledger.cards.map(({ pool }) => {
       const path = checkpointPath(ctx.env.backingStore, pool.card);
@@ -71,10 +74,7 @@ export async function takeOverNode(ctx: Context, cardCount: number): Promise<Nod
     [...saved.values()].flatMap(({ checkpoint }) => checkpoint ?? []),
   );
   for (const eni of usable) addToPool(ctx, ledger, eni, subnets);
-  for (const { path, checkpoint } of saved.values()) {
-    if (checkpoint === undefined) continue;
-    removeUnfinished(path);
-  }
+  for (const { path } of saved.values()) removeUnfinished(path);
   for (const { pool } of ledger.cards) restore(ctx, ledger, pool.card, saved.get(pool.card)?.checkpoint);
 
   ctx.host.rewriteRules(ledger.cards.flatMap(({ pool }) => pool.assignments().map(({ address }) => address)));

@@ -34,7 +34,8 @@ export async function setUpHostEni(ctx: Context, eni: NodeEni): Promise<void> {
 function hostEni(ctx: Context, eni: NodeEni): HostEni {
   const ipv6 = ctx.settings.mode === "ipv6";
   const primaryAddress = ipv6 ? eni.primaryIpv6 : eni.primaryAddress;
-  const subnetCidr = ipv6 ? eni.subnetIpv6Cidr : eni.subnetIpv4Cidr;
+  const shown = ipv6 ? eni.subnetIpv6Cidr : eni.subnetIpv4Cidr;
+  const subnetCidr = shown ?? ctx.known.subnetCidrs.get(eni.subnetId);
   if (primaryAddress === undefined || subnetCidr === undefined) {
     throw new EniverseError("unavailable", {
       attempted: `set up the network of ${eni.id}`,

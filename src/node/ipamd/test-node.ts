@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Ec2 } from "../../aws/ec2.ts";
 import { ManualClock } from "../../base/clock.ts";
 import { noLog } from "../../base/log.ts";
 import { hostVethName } from "../../hostnet/names.ts";
@@ -33,6 +34,7 @@ export class TestNode implements Disposable {
   readonly env: Record<string, string>;
   kube: KubeClient | undefined;
   #daemon: Daemon | undefined;
+  #lives = 0;
 
   /** `env` comes on top of the DaemonSet's manifest. */
   constructor(env: Readonly<Record<string, string>> = {}) {
@@ -60,7 +62,7 @@ export class TestNode implements Disposable {
     const starting = startDaemon({
       env: settings,
       imds: this.aws.imds,
-      makeEc2: async () => this.aws.ec2,
+      makeEc2: async () => this.#mortal(),
       makeHost: () => this.#hostNetwork(),
       kubeClient: this.kube,
       makeMetrics: (readGauges) => createMetrics({ version: "test", readGauges }),
@@ -75,11 +77,26 @@ export class TestNode implements Disposable {
     return this.#daemon;
   }
 
-  /** ipamd dies at once, as with kill -9: nothing more is done or written. */
+  /** ipamd dies at once, as with kill -9: it asks EC2 nothing more and hears of no answer. */
   kill(): void {
-    this.#daemon?.ledger.cards.splice(0);
+    this.#lives++;
     void this.#daemon?.stop();
     this.#daemon = undefined;
+  }
+
+  /** EC2 as the present life of ipamd has it. */
+  #mortal(): Ec2 {
+    const life = this.#lives;
+    const never = new Promise<never>(() => {});
+    const mortal = Object.entries(this.aws.ec2).map(([name, call]) => [
+      name,
+      async (...args: unknown[]): Promise<unknown> => {
+        if (life !== this.#lives) return never;
+        const answer: unknown = await Reflect.apply(call, undefined, args);
+        return life === this.#lives ? answer : never;
+      },
+    ]);
+    return Object.fromEntries(mortal) as unknown as Ec2;
   }
 
   /** Moves the clock in small steps until the promise is settled. */
