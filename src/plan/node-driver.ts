@@ -78,6 +78,13 @@ interface Due {
   readonly inFlight: InFlight;
 }
 
+interface Waiting {
+  readonly pod: number;
+  readonly key: PodKey;
+  readonly since: number;
+  readonly lifeMs: number | undefined;
+}
+
 /** More rounds than any node needs to come to rest; beyond it something goes round in circles. */
 const mostRounds = 10_000;
 
@@ -96,7 +103,9 @@ export class NodeDriver {
   readonly #options: NodeDriverOptions;
   readonly #latencies: Ec2Latencies;
   #due: Due[] = [];
-  #queue: { readonly key: PodKey; readonly since: number }[] = [];
+  #queue: Waiting[] = [];
+  /** Pods that go by themselves, by the time at which they do. */
+  #ends: { readonly at: number; readonly pod: number }[] = [];
   #wakeAt: number | undefined;
   #nextAddress = 0x0a00_0000;
   #nextEni = 1;
@@ -130,17 +139,16 @@ export class NodeDriver {
     };
   }
 
-  /** A pod asks for an address. */
-  arrive(pod: number): void {
-    this.#queue.push({ key: keyOf(pod), since: this.now });
+  /** A pod asks for an address; with a life it goes by itself so long after it has got one. */
+  arrive(pod: number, lifeMs?: number): void {
+    this.#queue.push({ pod, key: keyOf(pod), since: this.now, lifeMs });
     this.#work();
   }
 
   /** A pod goes; its address cools down. One that still waits just stops waiting. */
   leave(pod: number): void {
-    const key = keyOf(pod);
-    if (this.#pool.unassign(key, this.now) === undefined) {
-      this.#queue = this.#queue.filter((each) => each.key.containerId !== key.containerId);
+    if (this.#pool.unassign(keyOf(pod), this.now) === undefined) {
+      this.#queue = this.#queue.filter((each) => each.pod !== pod);
     }
     this.#work();
   }
@@ -169,7 +177,7 @@ export class NodeDriver {
   }
 
   #nextEvent(): number | undefined {
-    const times = this.#due.map(({ at }) => at);
+    const times = [...this.#due, ...this.#ends].map(({ at }) => at);
     if (this.#wakeAt !== undefined) times.push(Math.max(this.#wakeAt, this.now + 1));
     const cooled = this.#queue.length > 0 ? this.#pool.nextReadyAt(this.now) : undefined;
     if (cooled !== undefined) times.push(Math.max(cooled, this.now + 1));
@@ -187,6 +195,10 @@ export class NodeDriver {
       const done = this.#due.filter(({ at }) => at <= this.now);
       this.#due = this.#due.filter(({ at }) => at > this.now);
       for (const { inFlight } of done) this.#finish(inFlight);
+      for (const { pod } of this.#ends.filter(({ at }) => at <= this.now)) {
+        this.#pool.unassign(keyOf(pod), this.now);
+      }
+      this.#ends = this.#ends.filter(({ at }) => at > this.now);
       this.#serve();
       const decision = decide(this.#ledger, this.settings, this.now);
       this.#wakeAt = decision.wakeAt;
@@ -207,6 +219,7 @@ export class NodeDriver {
       const first = this.#queue[0];
       if (first === undefined || !this.#pool.assign(first.key, undefined, this.now).ok) break;
       this.#queue.shift();
+      if (first.lifeMs !== undefined) this.#ends.push({ at: this.now + first.lifeMs, pod: first.pod });
       this.#options.onServed?.(this.now - first.since);
     }
     this.#ledger.waiting = { anyCard: this.#queue.length, everyCard: 0 };
