@@ -5,11 +5,14 @@
  */
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../base/error.ts";
+import { addBreak } from "./commands/break.ts";
+import { addCheck } from "./commands/check.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDown } from "./commands/down.ts";
 import { addEnv } from "./commands/env.ts";
 import { addExec } from "./commands/exec.ts";
 import { addGet } from "./commands/get.ts";
+import { addHeal } from "./commands/heal.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addMaxPods } from "./commands/max-pods.ts";
 import { addNode } from "./commands/node.ts";
@@ -52,6 +55,9 @@ for (const add of [
   addNode,
   addLogs,
   addVerify,
+  addCheck,
+  addBreak,
+  addHeal,
   addEnv,
   addMaxPods,
 ]) {

@@ -48,6 +48,7 @@ export class ControlPlane {
   }
 
   #netnsPath = "";
+  #inside: { readonly stop: () => Promise<void> } | undefined;
 
   /** Where nodes find the API: the first cross-account ENI. Throws `internal` before the cluster exists. */
   url(): string {
@@ -68,10 +69,7 @@ export class ControlPlane {
         endpointPrivateAccess: true,
       });
     }
-    using place = Netns.open(this.#netnsPath);
-    // Named, because the system lists a device's addresses only once its carrier is seen, which may take a second.
-    const names = this.#addresses();
-    const inside = inNetns(place, () => this.#apiServer.listen("0.0.0.0", apiPort, names));
+    this.startInside();
     const outside = this.#listenOnLoopback(loopbackPort);
     await this.#cloud.updateCluster(cluster.name, {
       endpoint: outside.url,
@@ -82,9 +80,25 @@ export class ControlPlane {
       url: outside.url,
       port: outside.port,
       stop: async () => {
-        await Promise.all([inside.stop(), outside.stop()]);
+        await Promise.all([this.stopInside(), outside.stop()]);
       },
     };
+  }
+
+  /** Listens at the cross-account ENIs; does nothing when it does so. */
+  startInside(): void {
+    if (this.#inside !== undefined) return;
+    using place = Netns.open(this.#netnsPath);
+    // Named, because the system lists a device's addresses only once its carrier is seen, which may take a second.
+    const names = this.#addresses();
+    this.#inside = inNetns(place, () => this.#apiServer.listen("0.0.0.0", apiPort, names));
+  }
+
+  /** Hangs up on every client inside the VPC and takes no more. */
+  async stopInside(): Promise<void> {
+    const inside = this.#inside;
+    this.#inside = undefined;
+    await inside?.stop();
   }
 
   #listenOnLoopback(port: number) {

@@ -64,6 +64,8 @@ export class LabJournal {
 export interface ControlHooks {
   status(): LabStatus;
   down(): void;
+  /** Answers what this server does not know itself; undefined for what nobody knows. */
+  more?(request: Request, path: string): Promise<Response> | undefined;
 }
 
 /** Serves the control socket; the returned function stops it and removes the socket. */
@@ -87,7 +89,10 @@ export function serveControl(socket: string, journal: LabJournal, hooks: Control
           hooks.down();
           return Response.json({});
         default:
-          return Response.json({ message: `no such thing: ${request.method} ${pathname}` }, { status: 404 });
+          return (
+            hooks.more?.(request, pathname) ??
+            Response.json({ message: `no such thing: ${request.method} ${pathname}` }, { status: 404 })
+          );
       }
     },
   });

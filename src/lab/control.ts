@@ -1,4 +1,6 @@
-import { EniverseError, messageOf } from "../base/error.ts";
+import { EniverseError, type ErrorCode, messageOf } from "../base/error.ts";
+import type { CloudPicture } from "./check/picture.ts";
+import type { Fault, StandingFault } from "./faults/fault.ts";
 import type { LabPaths } from "./paths.ts";
 
 /** How far a lab has come. */
@@ -28,6 +30,10 @@ export interface LabStatus {
   readonly namespaces: Readonly<Record<string, string>>;
   /** Address of the internet's echo service. */
   readonly internetEcho?: string;
+  /** The same over IPv6. */
+  readonly internetEcho6?: string;
+  /** Family of the cluster's pods. */
+  readonly ipFamily: "ipv4" | "ipv6";
 }
 
 export interface LabEndpoints {
@@ -45,6 +51,8 @@ export interface LabMachine {
   readonly instanceId: string;
   readonly nodeName: string;
   readonly address: string;
+  /** Of the primary interface; absent in a VPC without IPv6. */
+  readonly ipv6Address?: string;
   /** Process id of the node's init, whose namespaces are the node. */
   readonly initPid: number;
   /** The kubelet's socket, as a path on this machine. */
@@ -61,6 +69,29 @@ export async function requestDown(paths: LabPaths): Promise<void> {
   await ask(paths, "/down", "POST");
 }
 
+/** The cloud's model as it is now. */
+export async function cloudModel(paths: LabPaths): Promise<CloudPicture> {
+  return (await ask(paths, "/model")).json() as Promise<CloudPicture>;
+}
+
+/** What is broken on purpose now. */
+export async function standingFaults(paths: LabPaths): Promise<StandingFault[]> {
+  return (await ask(paths, "/faults")).json() as Promise<StandingFault[]>;
+}
+
+/** Breaks something; resolves with what it is from now on, or with undefined when it is over at once. */
+export async function breakLab(paths: LabPaths, fault: Fault): Promise<StandingFault | undefined> {
+  const answer = await ask(paths, "/break", "POST", fault);
+  return ((await answer.json()) as { readonly standing?: StandingFault }).standing;
+}
+
+/** Heals everything, everything of a kind, or one fault; resolves with what was healed. */
+export async function healLab(paths: LabPaths, which: string | undefined): Promise<StandingFault[]> {
+  return (await ask(paths, "/heal", "POST", which === undefined ? {} : { which })).json() as Promise<
+    StandingFault[]
+  >;
+}
+
 /** The steps as they happen, those of the past first; ends when the lab is ready, failed or gone. */
 export async function* followSteps(paths: LabPaths): AsyncGenerator<LabStep> {
   const response = await ask(paths, "/steps");
@@ -74,9 +105,14 @@ export async function* followSteps(paths: LabPaths): AsyncGenerator<LabStep> {
   }
 }
 
-async function ask(paths: LabPaths, path: string, method = "GET"): Promise<Response> {
+async function ask(paths: LabPaths, path: string, method = "GET", body?: unknown): Promise<Response> {
+  let answer: Response;
   try {
-    return await fetch(`http://lab${path}`, { method, unix: paths.socket });
+    answer = await fetch(`http://lab${path}`, {
+      method,
+      unix: paths.socket,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
   } catch (cause) {
     throw new EniverseError("unavailable", {
       attempted: `reach the lab ${paths.name}`,
@@ -85,4 +121,22 @@ async function ask(paths: LabPaths, path: string, method = "GET"): Promise<Respo
       cause,
     });
   }
+  if (answer.ok) return answer;
+  const refusal = (await answer.json().catch(() => ({}))) as Partial<Refusal>;
+  throw new EniverseError(refusal.code ?? "unavailable", {
+    attempted: refusal.attempted ?? `ask the lab ${paths.name} for ${path}`,
+    found: refusal.found ?? refusal.message ?? `status ${answer.status}`,
+    ...(refusal.wanted === undefined ? {} : { wanted: refusal.wanted }),
+    ...(refusal.fix === undefined ? {} : { fix: refusal.fix }),
+  });
+}
+
+/** What the control socket answers instead of success. */
+export interface Refusal {
+  readonly message: string;
+  readonly code?: ErrorCode;
+  readonly attempted?: string;
+  readonly found?: string;
+  readonly wanted?: string;
+  readonly fix?: string;
 }

@@ -4,22 +4,48 @@ import { inNetns, Netns } from "../linux/netns.ts";
 /** Longest wait for a whole answer. */
 const answerMs = 3000;
 
-/**
- * GET over HTTP/1.0 from inside a network namespace, for services that listen on a node's loopback (`fetch` always
- * connects from the namespace of its own thread). Answers the body of a 200; throws `unavailable` otherwise.
- */
+/** What is asked over HTTP inside a namespace. */
+export interface RequestIn {
+  readonly method?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface AnswerIn {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** As {@link httpIn}, for what must be there: the body of a 200; throws `unavailable` for anything else. */
 export async function httpGetIn(
   netnsPath: string,
   host: string,
   port: number,
   path: string,
 ): Promise<string> {
-  const attempted = `read http://${host}:${port}${path} inside ${netnsPath}`;
+  const { status, body } = await httpIn(netnsPath, { host, port, path });
+  if (status === 200) return body;
+  throw new EniverseError("unavailable", {
+    attempted: `read http://${host}:${port}${path} inside ${netnsPath}`,
+    found: `status ${status}: ${JSON.stringify(body.slice(0, 80))}`,
+  });
+}
+
+/**
+ * One request over HTTP/1.0 from inside a network namespace, for services that only the node can reach (`fetch` always
+ * connects from the namespace of its own thread). Throws `unavailable` when no whole answer comes.
+ */
+export async function httpIn(netnsPath: string, request: RequestIn): Promise<AnswerIn> {
+  const { method = "GET", host, port, path, headers = {} } = request;
+  const attempted = `${method} http://${host}:${port}${path} inside ${netnsPath}`;
   const answer = Promise.withResolvers<string>();
   const fail = (found: string): void => answer.reject(new EniverseError("unavailable", { attempted, found }));
   const timer = setTimeout(() => fail(`no answer in ${answerMs} ms`), answerMs);
   const decoder = new TextDecoder();
   let text = "";
+  const lines = Object.entries({ Host: host, "Content-Length": "0", ...headers });
   try {
     using ns = Netns.open(netnsPath);
     const socket = inNetns(ns, () =>
@@ -28,7 +54,8 @@ export async function httpGetIn(
         port,
         socket: {
           open: (opened) => {
-            opened.write(`GET ${path} HTTP/1.0\r\nHost: ${host}\r\n\r\n`);
+            const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+            opened.write(`${method} ${path} HTTP/1.0\r\n${head}\r\n`);
           },
           data: (_socket, chunk) => {
             text += decoder.decode(chunk, { stream: true });
@@ -40,23 +67,24 @@ export async function httpGetIn(
       }),
     );
     socket.catch((error: unknown) => fail(String(error)));
-    return bodyOf(await answer.promise, attempted);
+    return parseAnswer(await answer.promise, attempted);
   } finally {
     clearTimeout(timer);
   }
 }
 
-function bodyOf(answer: string, attempted: string): string {
+function parseAnswer(answer: string, attempted: string): AnswerIn {
   const end = answer.indexOf("\r\n\r\n");
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(answer)?.[1];
-  if (end < 0 || status !== "200") {
+  if (end < 0 || status === undefined) {
     throw new EniverseError("unavailable", {
       attempted,
       found: `the answer ${JSON.stringify(answer.slice(0, 80))}`,
     });
   }
   const body = answer.slice(end + 4);
-  return /^transfer-encoding: chunked/im.test(answer.slice(0, end)) ? unchunk(body) : body;
+  const isChunked = /^transfer-encoding: chunked/im.test(answer.slice(0, end));
+  return { status: Number(status), body: isChunked ? unchunk(body) : body };
 }
 
 /** Some servers answer in chunks even to HTTP/1.0. */

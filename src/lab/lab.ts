@@ -23,6 +23,7 @@ import type { LabConfig } from "./config.ts";
 import type { LabEndpoints, LabMachine } from "./control.ts";
 import { ControlPlane } from "./control-plane.ts";
 import type { LabJournal } from "./control-server.ts";
+import { FaultDesk } from "./faults/desk.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
 import { applyManifests } from "./manifests.ts";
 import { Nodes } from "./nodes.ts";
@@ -39,6 +40,7 @@ export interface Lab {
   readonly cloud: Cloud;
   readonly fabric: LiveFabric;
   readonly apiServer: ApiServer;
+  readonly faults: FaultDesk;
   readonly endpoints: LabEndpoints;
   machines(): LabMachine[];
   namespaces(): Record<string, string>;
@@ -100,8 +102,10 @@ export async function startLab(
   cloud.connect({ applyFabric: (spec) => fabric.apply(spec), ...nodes.hooks });
   let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;
+  let faults: FaultDesk | undefined;
   let stopServing = async (): Promise<void> => {};
   const close = async (): Promise<void> => {
+    faults?.close();
     await cluster?.stop();
     await stopServing();
     listeners?.stop();
@@ -140,10 +144,22 @@ export async function startLab(
       () => launchNodeGroups(cloud, config),
       (started) => (started > 0 ? `${started} launched` : "all were running"),
     );
+    faults = new FaultDesk({
+      cloud,
+      routerNetns: fabric.routerNetns,
+      apiServer: controlPlane,
+      nodes,
+      kube: apiServer.client,
+      file: join(paths.state, "faults.json"),
+      clock: realClock,
+      log,
+    });
+    await faults.resume();
     return {
       cloud,
       fabric,
       apiServer,
+      faults,
       endpoints: endpointsOf(cloud, listeners, kubernetes.url),
       machines: () => nodes.list(),
       namespaces: () => ({ router: fabric.routerNetns, internet: fabric.internetNetns }),

@@ -6,8 +6,10 @@ import { formatIpv4 } from "../addr/ipv4.ts";
 import { messageOf } from "../base/error.ts";
 import { jsonLog } from "../base/log.ts";
 import { identityOf } from "../linux/process.ts";
+import { cloudPicture } from "./check/cloud-picture.ts";
 import type { LabPhase, LabStatus } from "./control.ts";
 import { LabJournal, serveControl } from "./control-server.ts";
+import { answerFaults } from "./faults/serve.ts";
 import { type Lab, startLab } from "./lab.ts";
 import { storedConfig } from "./launch.ts";
 import { labPaths } from "./paths.ts";
@@ -44,6 +46,12 @@ const status = (): LabStatus => ({
 const stopControl = serveControl(paths.socket, journal, {
   status,
   down: () => void leave(async () => tearDown(paths, lab)),
+  more: (request, path) => {
+    if (lab === undefined) return undefined;
+    if (request.method === "GET" && path === "/model")
+      return Promise.resolve(Response.json(cloudPicture(lab.cloud)));
+    return answerFaults(lab.faults, request, path);
+  },
 });
 process.on("SIGTERM", () => void leave(async () => lab?.close()));
 process.on("SIGINT", () => void leave(async () => lab?.close()));

@@ -2,16 +2,18 @@ import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatIpv4, parseIpv4 } from "../addr/ipv4.ts";
+import { formatIpv6, type Ipv6 } from "../addr/ipv6.ts";
 import { EniverseError } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
 import type { Cloud, CloudHooks } from "../cloud/cloud.ts";
 import type { Fabric } from "../cloud/fabric/spec.ts";
 import { adoptMachine, type Machine, startMachine } from "../cloud/machine/machine.ts";
 import type { Instance } from "../cloud/model/instance.ts";
+import type { NetworkInterface } from "../cloud/model/network-interface.ts";
 import type { ApiServer } from "../cluster/apiserver/options.ts";
 import { kubeletFlags } from "../cluster/kubelet/flags.ts";
 import { instanceLimits } from "../limits/instance-types.ts";
-import { eniMaxPods, fallbackMaxPods } from "../limits/max-pods.ts";
+import { eniMaxPods, fallbackMaxPods, recommendedCap } from "../limits/max-pods.ts";
 import type { LabConfig, NodeGroupConfig } from "./config.ts";
 import type { LabMachine } from "./control.ts";
 import type { LabPaths } from "./paths.ts";
@@ -73,14 +75,36 @@ export class Nodes {
   list(): LabMachine[] {
     return [...this.#machines.values()].map((machine) => {
       const address = this.#primaryAddress(machine.instanceId);
+      const ipv6 = this.#ipv6Address(machine.instanceId);
       return {
         instanceId: machine.instanceId,
         nodeName: nodeNameOf(address, this.#parts.config.region),
         address,
+        ...(ipv6 === undefined ? {} : { ipv6Address: formatIpv6(ipv6) }),
         initPid: machine.pid,
         kubeletSocket: kubeletSocket(this.#parts.paths, machine.instanceId),
       };
     });
+  }
+
+  /**
+   * Ends a machine and starts it again: the instance keeps its id, its ENIs and their addresses, and every process and
+   * file of the node is new.
+   */
+  async reboot(instanceId: string): Promise<void> {
+    const { cloud, fabric } = this.#parts;
+    const instance = cloud.state.instances.get(instanceId);
+    if (instance?.state !== "running") {
+      throw new EniverseError("not_found", {
+        attempted: `reboot ${instanceId}`,
+        found: `it is ${instance?.state ?? "unknown"}`,
+        wanted: "a running instance",
+      });
+    }
+    await this.#end(instanceId);
+    await this.#create(instance);
+    await fabric.apply(cloud.fabricSpec());
+    this.#boot(instance);
   }
 
   async #create(instance: Instance): Promise<void> {
@@ -111,11 +135,13 @@ export class Nodes {
       });
     }
     const address = this.#primaryAddress(instance.instanceId);
+    const ipv6Address = this.#ipv6Address(instance.instanceId);
     machine.primaryUp({
       device: "eth0",
       address: parseIpv4(address),
       subnet: subnet.cidr,
       mtu: eniMtu,
+      ...(ipv6Address === undefined ? {} : { ipv6Address }),
     });
     const group = this.#groupOf(instance);
     if (group === undefined) return;
@@ -125,15 +151,14 @@ export class Nodes {
     writeFileSync(join(kubernetes, "pki/ca.crt"), apiServer.ca);
     writeFileSync(join(kubernetes, "kubelet-token"), apiServer.tokenFor({ node: nodeName }), { mode: 0o600 });
     rmSync(kubeletSocket(paths, instance.instanceId), { force: true });
-    const limits = instanceLimits(instance.instanceType);
     const flags = kubeletFlags({
       nodeName,
-      nodeIp: address,
+      nodeIp: this.#nodeIp(address, ipv6Address),
       apiServer: this.#parts.apiServerUrl(),
       caFile: "/etc/kubernetes/pki/ca.crt",
       tokenFile: "/etc/kubernetes/kubelet-token",
       providerId: `aws:///${instance.zone}/${instance.instanceId}`,
-      maxPods: group.maxPods ?? (limits === undefined ? fallbackMaxPods : eniMaxPods(limits)),
+      maxPods: group.maxPods ?? this.#maxPods(instance.instanceType),
       labels: {
         "topology.kubernetes.io/region": config.region,
         "topology.kubernetes.io/zone": instance.zone,
@@ -167,11 +192,31 @@ export class Nodes {
     return this.#parts.config.nodeGroups.find((group) => group.name === name);
   }
 
-  #primaryAddress(instanceId: string): string {
+  /** The kubelet names the address of the cluster's family; a node of an IPv6 cluster is known by no other. */
+  #nodeIp(address: string, ipv6: Ipv6 | undefined): string {
+    return this.#parts.config.cluster.ipFamily === "ipv6" && ipv6 !== undefined ? formatIpv6(ipv6) : address;
+  }
+
+  #maxPods(instanceType: string): number {
+    const limits = instanceLimits(instanceType);
+    if (limits === undefined) return fallbackMaxPods;
+    return this.#parts.config.cluster.ipFamily === "ipv6"
+      ? recommendedCap(limits.vcpus ?? 0)
+      : eniMaxPods(limits);
+  }
+
+  #ipv6Address(instanceId: string): Ipv6 | undefined {
+    return this.#primaryEni(instanceId)?.ipv6Addresses[0];
+  }
+
+  #primaryEni(instanceId: string): NetworkInterface | undefined {
     const { state } = this.#parts.cloud;
     const eniId = state.instances.get(instanceId)?.eniIds[0];
-    const eni = eniId === undefined ? undefined : state.enis.get(eniId);
-    const primary = eni?.addresses[0];
+    return eniId === undefined ? undefined : state.enis.get(eniId);
+  }
+
+  #primaryAddress(instanceId: string): string {
+    const primary = this.#primaryEni(instanceId)?.addresses[0];
     if (primary === undefined) {
       throw new EniverseError("internal", {
         attempted: `find the address of ${instanceId}`,
