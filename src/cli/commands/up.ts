@@ -3,7 +3,7 @@ import { EniverseError } from "../../base/error.ts";
 import { followSteps, type LabStatus, labStatus } from "../../lab/control.ts";
 import { launchLab, runningLab, storedConfig } from "../../lab/launch.ts";
 import { type LabPaths, labPaths } from "../../lab/paths.ts";
-import { checkMachine } from "../../lab/requirements.ts";
+import { prepareMachine } from "../../lab/requirements.ts";
 import { connectToLab } from "../lab-connection.ts";
 import { type LabFlags, labConfigOf, withLabFlags } from "../lab-flags.ts";
 import { labName } from "../lab-name.ts";
@@ -22,6 +22,7 @@ export function addUp(program: Command): void {
 Examples:
   eniverse up --detach
   eniverse up --nodes 5 --zones 3 --instance-type c5.xlarge --detach
+  eniverse up --ipv6 --detach
   eniverse up --set WARM_IP_TARGET=2 --set MINIMUM_IP_TARGET=10 --detach
   eniverse up --config lab.yaml --name staging --detach`,
     )
@@ -40,7 +41,7 @@ Examples:
 
 /** Brings the lab up with progress on standard error, and waits until its nodes are ready. */
 export async function bringUp(paths: LabPaths, flags: LabFlags): Promise<LabStatus> {
-  checkMachine();
+  prepareMachine((line) => process.stderr.write(`${line}\n`));
   const stored = storedConfig(paths);
   const takeOver = stored !== undefined && runningLab(paths) === undefined;
   const config = takeOver ? stored : labConfigOf(paths.name, flags);
