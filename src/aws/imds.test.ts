@@ -109,6 +109,20 @@ describe("the metadata client", () => {
     expect(running?.seen.gets).toEqual(["/latest/meta-data/ipv6", "/latest/meta-data/ipv6"]);
   });
 
+  test("kept connections that broke are replaced without a failure", async () => {
+    const first = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("first") });
+    const { port } = first;
+    const imds = createImds({ endpoint: `http://127.0.0.1:${port}`, attempts: 1 });
+    await Promise.all([1, 2, 3].map(() => imds.get("meta-data/mac")));
+    await first.stop(true);
+    const second = Bun.serve({ port: port ?? 0, hostname: "127.0.0.1", fetch: () => new Response("second") });
+    try {
+      expect(await imds.get("meta-data/mac")).toBe("second");
+    } finally {
+      await second.stop(true);
+    }
+  });
+
   test("nobody listening: an error that names the endpoint variable", async () => {
     const imds = createImds({ endpoint: "http://127.0.0.1:1", attempts: 1 });
     const failure = await imds.get("meta-data/mac").catch((error: unknown) => error);

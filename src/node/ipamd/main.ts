@@ -9,7 +9,6 @@ import type { KubeClientConfig } from "../../kube/fetch-client.ts";
 import { inClusterConfig } from "../../kube/in-cluster.ts";
 import { type NodeEnvironment, readEnvironment } from "../environment.ts";
 import { handleCniRequest } from "../plugin/handler.ts";
-import { writerOf } from "../plugin/plugin-log.ts";
 import { cniSocket } from "../plugin/protocol.ts";
 import { serveCni } from "../plugin/server.ts";
 import { kernelWiring } from "../plugin/wiring.ts";
@@ -18,6 +17,7 @@ import { nodeVersion } from "../version.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
 import { createHostNetwork } from "./host-network.ts";
 import { serveIntrospection } from "./introspection.ts";
+import { logFile } from "./log-file.ts";
 import { createMetrics, type Metrics, noMetrics } from "./metrics.ts";
 import { serveMetrics } from "./metrics-server.ts";
 import { serveRpc } from "./rpc-server.ts";
@@ -143,7 +143,7 @@ function signalled(): Promise<void> {
   });
 }
 
-function logOf({ logFile, logLevel }: NodeEnvironment): Log {
+function logOf(settings: NodeEnvironment): Log {
   const levels: Readonly<Record<string, LogLevel>> = {
     debug: "debug",
     info: "info",
@@ -151,6 +151,12 @@ function logOf({ logFile, logLevel }: NodeEnvironment): Log {
     error: "error",
     fatal: "error",
   };
-  const write = logFile === "stdout" ? (line: string) => process.stdout.write(line) : writerOf(logFile);
-  return jsonLog(write, { caller: "ipamd", level: levels[logLevel.toLowerCase()] ?? "debug" });
+  const level = levels[settings.logLevel.toLowerCase()] ?? "debug";
+  return jsonLog(writerTo(settings.logFile), { caller: "ipamd", level });
+}
+
+function writerTo(file: string): (line: string) => void {
+  if (file === "stdout") return (line) => process.stdout.write(line);
+  if (file === "stderr" || file === "") return (line) => process.stderr.write(line);
+  return logFile(file);
 }

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Ec2 } from "../../aws/ec2.ts";
 import { ManualClock } from "../../base/clock.ts";
-import { noLog } from "../../base/log.ts";
 import { hostVethName } from "../../hostnet/names.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { manifestEnvironment, readEnvironment } from "../environment.ts";
@@ -68,7 +67,6 @@ export class TestNode implements Disposable {
       makeMetrics: (readGauges) => createMetrics({ version: "test", readGauges }),
       clock: this.clock,
       log: (level, msg, fields) => {
-        noLog(level, msg);
         this.logged.push({ level, msg, fields });
       },
       ...options,
