@@ -20,4 +20,5 @@ export type {
   WaitSummary,
 } from "./report.ts";
 export * from "./scenario.ts";
+export { readScenario } from "./scenario-file.ts";
 export { type SimulateOptions, simulate } from "./simulate.ts";

@@ -20,6 +20,7 @@ import { OfficialNode } from "./official.ts";
 import type { SimPod } from "./pods.ts";
 import { Recorder } from "./recorder.ts";
 import type { Report } from "./report.ts";
+import { checkScenario } from "./scenario-check.ts";
 import type { DriverName, FaultScenario, NodeGroupScenario, Scenario } from "./scenario.ts";
 import { LeastLoaded } from "./scheduler.ts";
 import { play } from "./workloads.ts";
@@ -41,6 +42,7 @@ export interface SimulateOptions {
  * scenarios that cannot be: overlapping subnets, unknown instance types, settings that contradict each other.
  */
 export function simulate(scenario: Scenario, options: SimulateOptions = {}): Report {
+  checkScenario(scenario);
   const run = new Run(scenario);
   run.play(options);
   return run.report();
