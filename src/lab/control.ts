@@ -1,4 +1,5 @@
 import { EniverseError, type ErrorCode, messageOf } from "../base/error.ts";
+import type { LoggedCall } from "../cloud/ec2/call-log.ts";
 import type { CloudPicture } from "./check/picture.ts";
 import type { Fault, StandingFault } from "./faults/fault.ts";
 import type { LabPaths } from "./paths.ts";
@@ -72,6 +73,11 @@ export async function requestDown(paths: LabPaths): Promise<void> {
 /** The cloud's model as it is now. */
 export async function cloudModel(paths: LabPaths): Promise<CloudPicture> {
   return (await ask(paths, "/model")).json() as Promise<CloudPicture>;
+}
+
+/** The latest calls of EC2, STS and EKS, the newest last. */
+export async function latestCalls(paths: LabPaths): Promise<LoggedCall[]> {
+  return (await ask(paths, "/ec2-calls")).json() as Promise<LoggedCall[]>;
 }
 
 /** What is broken on purpose now. */

@@ -50,6 +50,8 @@ const stopControl = serveControl(paths.socket, journal, {
     if (lab === undefined) return undefined;
     if (request.method === "GET" && path === "/model")
       return Promise.resolve(Response.json(cloudPicture(lab.cloud)));
+    if (request.method === "GET" && path === "/ec2-calls")
+      return Promise.resolve(Response.json(lab.cloud.calls.latest()));
     return answerFaults(lab.faults, request, path);
   },
 });
