@@ -20,13 +20,18 @@ test("sleepers wake in the order of their times, those that a sleeper starts too
 test("an aborted sleep rejects and never wakes", async () => {
   const clock = new ManualClock();
   const stop = new AbortController();
-  const sleep = clock.sleep(10, stop.signal);
+  const sleep = clock.sleep(10, stop.signal).then(
+    () => "woken",
+    (reason: unknown) => String(reason),
+  );
   stop.abort(new Error("enough"));
-  expect(sleep).rejects.toThrow("enough");
   await clock.advance(20);
-  expect(clock.sleep(1, stop.signal)).rejects.toThrow("enough");
+  expect(await sleep).toBe("Error: enough");
+  const late = clock.sleep(1, stop.signal).catch((reason: unknown) => String(reason));
+  expect(await late).toBe("Error: enough");
 });
 
-test("time does not go backwards", () => {
-  expect(new ManualClock().advance(-1)).rejects.toThrow("cannot move the clock: -1 ms; wanted 0 ms or more");
+test("time does not go backwards", async () => {
+  const failure = await new ManualClock().advance(-1).catch((error: unknown) => String(error));
+  expect(failure).toBe("EniverseError: cannot move the clock: -1 ms; wanted 0 ms or more");
 });
