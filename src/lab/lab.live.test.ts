@@ -1,53 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { findHolders } from "../linux/holder.ts";
 import { childPids, identityOf } from "../linux/process.ts";
-import { type LabMachine, labStatus } from "./control.ts";
+import type { LabMachine } from "./control.ts";
 import { comparePictures, takeHostPicture } from "./host-picture.ts";
+import { type AddressRow, labBed, until } from "./lab-bed.ts";
 import { runningLab } from "./launch.ts";
-import { labPaths } from "./paths.ts";
 
 // A whole lab as a user has it: through the command, with kill -9 at every process that matters.
-const name = `t${process.pid}`;
-const paths = labPaths(name);
-const command = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+const bed = labBed("t");
+const { paths, succeed, json } = bed;
+const { name } = paths;
+const eniverse = bed.run;
 const isRoot = process.getuid?.() === 0;
 const before = isRoot ? takeHostPicture() : {};
 
-interface Run {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function eniverse(...args: readonly string[]): Run {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [command, "--name", name, ...args], {
-    encoding: "utf8",
-    timeout: 90_000,
-  });
-  return { status, stdout, stderr };
-}
-
-function succeed(...args: readonly string[]): string {
-  const run = eniverse(...args);
-  if (run.status !== 0)
-    throw new Error(`eniverse ${args.join(" ")}: ${run.status}\n${run.stdout}\n${run.stderr}`);
-  return run.stdout;
-}
-
-const json = <T>(...args: readonly string[]): T => JSON.parse(succeed(...args, "-o", "json")) as T;
-
-interface AddressRow {
-  readonly address: string;
-  readonly state: string;
-  readonly pod?: string;
-}
-
-const assigned = (): AddressRow[] =>
-  json<AddressRow[]>("get", "addresses").filter(({ state }) => state === "assigned");
+const assigned = (): AddressRow[] => bed.addresses().filter(({ state }) => state === "assigned");
 
 /** Every pod has an address of its own. */
 function expectOneAddressEach(pods: number): void {
@@ -57,7 +26,7 @@ function expectOneAddressEach(pods: number): void {
   expect(new Set(rows.map(({ pod }) => pod)).size).toBe(pods);
 }
 
-const machines = async (): Promise<readonly LabMachine[]> => (await labStatus(paths)).machines;
+const machines = bed.machines;
 
 /** Processes of a node whose command line names `program`. */
 function processesIn(machine: LabMachine, program: string): number[] {
@@ -80,11 +49,6 @@ function commandLine(pid: number): string {
   } catch {
     return "";
   }
-}
-
-async function until(what: string, holds: () => boolean, waitMs = 30_000): Promise<void> {
-  for (const deadline = Date.now() + waitMs; Date.now() < deadline; await pause(100)) if (holds()) return;
-  throw new Error(`not in ${waitMs} ms: ${what}`);
 }
 
 describe.skipIf(!isRoot)("a lab", () => {
