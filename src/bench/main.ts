@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { EniverseError, messageOf } from "../base/error.ts";
 import { renderTable } from "../cli/table.ts";
-import { checkMachine } from "../lab/requirements.ts";
+import { prepareMachine } from "../lab/requirements.ts";
 import { takeAllDown } from "./bench-lab.ts";
 import { type Goal, goalsTable, type Section, type SectionReport } from "./report.ts";
 import { sections } from "./sections.ts";
@@ -52,7 +52,7 @@ process.exit();
 
 async function main(flags: Flags): Promise<void> {
   const chosen = chosenSections(flags.only);
-  checkMachine();
+  prepareMachine((line) => process.stderr.write(`${line}\n`));
   const machine = thisMachine();
   const effort = { quick: flags.quick === true };
   print(`Machine: ${describeMachine(machine)}`);
