@@ -50,7 +50,7 @@ async function tellStory(name: string): Promise<boolean> {
     async () => verifyLab(lab.status, lab.kube, await lab.ec2()),
     (all) => `${all.filter(({ ok }) => ok).length} of ${all.length} probes passed`,
   );
-  for (const kind of ["clusters", "subnets", "network-interfaces", "nodes", "pods"]) {
+  for (const kind of ["clusters", "vpcs", "subnets", "network-interfaces", "nodes", "pods"]) {
     printLine(`\n# eniverse get ${kind}`);
     await showKind(lab, kind);
   }
