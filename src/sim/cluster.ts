@@ -205,10 +205,11 @@ export class Cluster {
   }
 
   #start(node: ClusterNode): void {
-    const { queue, ec2 } = this.#parts;
+    const { queue, ec2, random } = this.#parts;
     this.nodes.add(node);
     this.nodesPeak = Math.max(this.nodesPeak, this.nodes.size);
-    queue.after(node.group.spec.bootMs, () => {
+    // No two machines start in the same time.
+    queue.after(Math.round(node.group.spec.bootMs * (0.9 + 0.2 * random.next())), () => {
       if (!this.nodes.has(node)) return;
       ec2.model((ctx) => finishLaunch(ctx, node.instanceId));
       node.driver.start(() => this.#ready(node));

@@ -10,6 +10,7 @@
  */
 export { type BurstInput, type BurstResult, simulateBurst } from "./burst.ts";
 export { completeScenario, type NodeGroupInput, type ScenarioInput } from "./defaults.ts";
+export { htmlReport } from "./html/page.ts";
 export type {
   ActionReport,
   FailureReport,

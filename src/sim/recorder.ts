@@ -47,7 +47,7 @@ export class Recorder {
     const known = this.#failures.get(failure.what);
     if (known !== undefined) known.count++;
     else {
-      const firstAtMs = this.#queue.now - this.#startAt;
+      const firstAtMs = Math.round(this.#queue.now - this.#startAt);
       this.#failures.set(failure.what, { ...failure, firstAtMs, count: 1 });
     }
   }
@@ -83,6 +83,12 @@ export class Recorder {
     }
   }
 
+  /** How long those have waited so far who have no address at the end. */
+  #stillWaiting(cluster: Cluster): number[] {
+    const { now } = this.#queue;
+    return Array.from(cluster.asking, ({ askedAt }) => now - (askedAt ?? now));
+  }
+
   report(
     scenario: Scenario,
     cluster: Cluster,
@@ -106,7 +112,7 @@ export class Recorder {
         waitingForNode: cluster.podsUnscheduled,
         refusals: this.#refusals,
       },
-      addressWait: summarizeWaits(this.#waits),
+      addressWait: summarizeWaits([...this.#waits, ...this.#stillWaiting(cluster)]),
       nodes: { launched: cluster.nodesLaunched, peak: cluster.nodesPeak, end: cluster.nodes.size },
       enis: { peak: this.#enisPeak, end: ec2.state.enis.size },
       subnets: [...subnetNames].map(([subnetId, name]) => {

@@ -17,7 +17,7 @@ export interface Report {
     /** Times that ipamd said no and the kubelet had to try again. */
     readonly refusals: number;
   };
-  /** From a pod's asking until it had its address, for the pods that got one. */
+  /** From a pod's asking until it had its address; for those that have none, until the end of the run. */
   readonly addressWait: WaitSummary;
   readonly nodes: { readonly launched: number; readonly peak: number; readonly end: number };
   readonly enis: { readonly peak: number; readonly end: number };
@@ -98,9 +98,9 @@ export interface Series {
   readonly subnets: readonly { readonly name: string; readonly use: readonly SubnetUse[] }[];
 }
 
-/** The summary of waits in any order; sorts its argument. */
-export function summarizeWaits(waitsMs: number[]): WaitSummary {
-  const sorted = waitsMs.sort((a, b) => a - b);
+/** The summary of waits in any order. */
+export function summarizeWaits(waitsMs: readonly number[]): WaitSummary {
+  const sorted = waitsMs.toSorted((a, b) => a - b);
   const at = (share: number): number =>
     sorted[Math.min(Math.max(Math.ceil(sorted.length * share) - 1, 0), sorted.length - 1)] ?? 0;
   const sum = sorted.reduce((total, wait) => total + wait, 0);

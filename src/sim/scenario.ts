@@ -56,7 +56,7 @@ export interface NodeGroupScenario {
   readonly maxPods?: number;
   /** Pods of DaemonSets with an address of their own. */
   readonly daemonPods: number;
-  /** From the launch until ipamd starts. */
+  /** From the launch until ipamd starts, give or take a tenth. */
   readonly bootMs: number;
   /** An empty node beyond `min` is ended after so long. */
   readonly scaleDownAfterMs: number;

@@ -20,8 +20,8 @@ import { OfficialNode } from "./official.ts";
 import type { SimPod } from "./pods.ts";
 import { Recorder } from "./recorder.ts";
 import type { Report } from "./report.ts";
-import { checkScenario } from "./scenario-check.ts";
 import type { DriverName, FaultScenario, NodeGroupScenario, Scenario } from "./scenario.ts";
+import { checkScenario } from "./scenario-check.ts";
 import { LeastLoaded } from "./scheduler.ts";
 import { play } from "./workloads.ts";
 
