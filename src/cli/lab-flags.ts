@@ -14,6 +14,7 @@ export interface LabFlags {
   readonly zones: number;
   readonly instanceType: string;
   readonly vpcCidr: string;
+  readonly ipv6?: boolean;
   readonly config?: string;
   readonly set: readonly string[];
 }
@@ -25,6 +26,7 @@ export function withLabFlags(command: Command): Command {
     .option("--zones <n>", "availability zones, 2 to 6", wholeNumber, 2)
     .option("--instance-type <type>", "EC2 type of the nodes", "m5.large")
     .option("--vpc-cidr <cidr>", "primary block of the VPC", "10.0.0.0/16")
+    .option("--ipv6", "an IPv6 cluster: pods and services have IPv6 addresses")
     .option("--config <file>", "a lab.yaml; see docs/lab-yaml.md")
     .option("--set <KEY=VALUE>", "environment of aws-node; may be repeated", collect, []);
 }
@@ -46,6 +48,7 @@ export function labConfigOf(name: string, flags: LabFlags): LabConfig {
     instanceType: flags.instanceType,
     vpcCidr: parseCidr4(flags.vpcCidr),
     awsNodeEnv: Object.fromEntries(flags.set.map(parseSetting)),
+    ...(flags.ipv6 ? { ipFamily: "ipv6" } : {}),
   };
   const config =
     flags.config === undefined

@@ -1,6 +1,6 @@
 import { type Cidr4, cidrContains, cidrsOverlap, formatCidr, parseCidr, parseCidr4 } from "../addr/cidr.ts";
 import { EniverseError } from "../base/error.ts";
-import { instanceLimits, similarInstanceTypes } from "../limits/instance-types.ts";
+import { instanceLimits, similarInstanceTypes, supportsPrefixDelegation } from "../limits/instance-types.ts";
 import type { LabConfig, SubnetConfig } from "./config.ts";
 
 /**
@@ -150,7 +150,18 @@ function checkCluster(config: LabConfig, vpcBlocks: readonly Cidr4[]): void {
       "subnets in two zones at least, as EKS wants",
     );
   }
-  const service = blockOf(config.cluster.serviceCidr, "cluster.serviceCidr");
+  const { ipFamily, serviceCidr } = config.cluster;
+  if (ipFamily === "ipv6") {
+    if (!config.vpc.ipv6) throw bad("cluster.ipFamily", "ipv6 in a VPC without IPv6", "vpc.ipv6: true");
+    if (serviceCidr !== undefined)
+      throw bad(
+        "cluster.serviceCidr",
+        serviceCidr,
+        "nothing: EKS chooses the services' block of IPv6 clusters",
+      );
+  }
+  if (serviceCidr === undefined) return;
+  const service = blockOf(serviceCidr, "cluster.serviceCidr");
   if (service.bits < 12 || service.bits > 24)
     throw bad("cluster.serviceCidr", formatCidr(service), "a block of /12 to /24");
   const clash = vpcBlocks.find((block) => cidrsOverlap(block, service));
@@ -166,7 +177,8 @@ function checkCluster(config: LabConfig, vpcBlocks: readonly Cidr4[]): void {
 function checkNodeGroups(config: LabConfig): void {
   const names = config.vpc.subnets.map((subnet) => subnet.name);
   for (const group of config.nodeGroups) {
-    if (instanceLimits(group.instanceType) === undefined) {
+    const limits = instanceLimits(group.instanceType);
+    if (limits === undefined) {
       const near = similarInstanceTypes(group.instanceType);
       throw bad(
         `node group ${group.name}`,
@@ -174,6 +186,13 @@ function checkNodeGroups(config: LabConfig): void {
         near.length > 0
           ? `a type that EC2 has; did you mean ${near.join(", ")}?`
           : "a type that EC2 has, as m5.large",
+      );
+    }
+    if (config.cluster.ipFamily === "ipv6" && !supportsPrefixDelegation(limits)) {
+      throw bad(
+        `node group ${group.name}`,
+        `${group.instanceType} in an IPv6 cluster`,
+        "a Nitro or bare-metal type, as m5.large: others take no prefixes",
       );
     }
     const lost = group.subnets.find((name) => !names.includes(name));

@@ -27,9 +27,15 @@ export function readLabConfig(text: string, file: string, name: string, shape: L
 
 function withDefaults(content: Partially<LabConfig>, name: string, shape: LabShape): LabConfig {
   const primary = content.vpc?.cidrs?.[0];
+  const vpcIpv6 = content.vpc?.ipv6 ?? shape.vpcIpv6;
   const base = layoutLab(
     name,
-    primary === undefined ? shape : { ...shape, vpcCidr: parseCidr4(primary) },
+    {
+      ...shape,
+      ipFamily: content.cluster?.ipFamily ?? shape.ipFamily ?? "ipv4",
+      ...(vpcIpv6 === undefined ? {} : { vpcIpv6 }),
+      ...(primary === undefined ? {} : { vpcCidr: parseCidr4(primary) }),
+    },
     content.region,
   );
   const subnets = (content.vpc?.subnets as readonly Partial<SubnetConfig>[] | undefined)?.map(completeSubnet);
@@ -41,7 +47,7 @@ function withDefaults(content: Partially<LabConfig>, name: string, shape: LabSha
     seed: content.seed ?? base.seed,
     vpc: {
       cidrs: (content.vpc?.cidrs as readonly string[] | undefined) ?? base.vpc.cidrs,
-      ipv6: content.vpc?.ipv6 ?? base.vpc.ipv6,
+      ipv6: base.vpc.ipv6,
       subnets: subnets ?? base.vpc.subnets,
       routeTables:
         (content.vpc?.routeTables as LabConfig["vpc"]["routeTables"] | undefined) ??

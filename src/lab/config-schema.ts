@@ -76,6 +76,7 @@ export const labSchema = {
         name: { type: "string", pattern: "^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$" },
         version: { type: "string", pattern: "^1\\.[0-9]{2}$" },
         subnets: { type: "array", minItems: 2, items: { type: "string" } },
+        ipFamily: { enum: ["ipv4", "ipv6"] },
         serviceCidr: cidrText,
       },
     },

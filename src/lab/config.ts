@@ -53,7 +53,10 @@ export interface ClusterConfig {
   readonly version: string;
   /** Names of the subnets that get the control plane's interfaces. */
   readonly subnets: readonly string[];
-  readonly serviceCidr: string;
+  /** Family of pods and services. */
+  readonly ipFamily: "ipv4" | "ipv6";
+  /** IPv4 block of services; EKS chooses one when absent, and always (a unique local one) in IPv6 clusters. */
+  readonly serviceCidr?: string;
 }
 
 export interface NodeGroupConfig {
@@ -88,4 +91,8 @@ export interface LabShape {
   readonly instanceType: string;
   readonly vpcCidr: Cidr4;
   readonly awsNodeEnv: Readonly<Record<string, string>>;
+  /** An IPv6 block for the VPC, and a way out for it. */
+  readonly vpcIpv6?: boolean;
+  /** "ipv4" when absent; "ipv6" brings `vpcIpv6` with it. */
+  readonly ipFamily?: "ipv4" | "ipv6";
 }

@@ -1,8 +1,9 @@
 import { formatIpv4 } from "../addr/ipv4.ts";
+import { formatIpv6 } from "../addr/ipv6.ts";
 import { EniverseError, messageOf } from "../base/error.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import type { Fabric } from "../cloud/fabric/spec.ts";
-import { controlPlanePlace } from "../cloud/model/eks-cluster.ts";
+import { controlPlanePlace, type EksCluster } from "../cloud/model/eks-cluster.ts";
 import type { ApiServer } from "../cluster/apiserver/options.ts";
 import { findHolders, startNamespaceHolder } from "../linux/holder.ts";
 import { inNetns, Netns } from "../linux/netns.ts";
@@ -52,26 +53,15 @@ export class ControlPlane {
 
   /** Where nodes find the API: the first cross-account ENI. Throws `internal` before the cluster exists. */
   url(): string {
-    return `https://${this.#addresses()[0] ?? "0.0.0.0"}:${apiPort}`;
+    const address = this.#addresses()[0] ?? "0.0.0.0";
+    return `https://${address.includes(":") ? `[${address}]` : address}:${apiPort}`;
   }
 
-  /** Creates the EKS cluster when it is new, and serves its API; `loopbackPort` 0 takes a free one. */
+  /** Serves the cluster's API; `loopbackPort` 0 takes a free one. */
   async start(loopbackPort: number): Promise<KubernetesServer> {
-    const { cluster } = this.#config;
-    if (!this.#cloud.state.clusters.has(cluster.name)) {
-      await this.#cloud.createCluster({
-        name: cluster.name,
-        version: cluster.version,
-        subnetIds: cluster.subnets.map((name) => this.#subnetId(name)),
-        ipFamily: "ipv4",
-        serviceCidr: cluster.serviceCidr,
-        endpointPublicAccess: true,
-        endpointPrivateAccess: true,
-      });
-    }
     this.startInside();
     const outside = this.#listenOnLoopback(loopbackPort);
-    await this.#cloud.updateCluster(cluster.name, {
+    await this.#cloud.updateCluster(this.#config.cluster.name, {
       endpoint: outside.url,
       certificateAuthority: this.#apiServer.ca,
       status: "ACTIVE",
@@ -91,7 +81,9 @@ export class ControlPlane {
     using place = Netns.open(this.#netnsPath);
     // Named, because the system lists a device's addresses only once its carrier is seen, which may take a second.
     const names = this.#addresses();
-    this.#inside = inNetns(place, () => this.#apiServer.listen("0.0.0.0", apiPort, names));
+    this.#inside = inNetns(place, () =>
+      this.#apiServer.listen(this.#isIpv6() ? "::" : "0.0.0.0", apiPort, names),
+    );
   }
 
   /** Hangs up on every client inside the VPC and takes no more. */
@@ -114,17 +106,37 @@ export class ControlPlane {
     }
   }
 
-  #addresses(): string[] {
-    const cluster = this.#cloud.state.clusters.get(this.#config.cluster.name);
-    return (cluster?.eniIds ?? []).flatMap((eniId) => {
-      const address = this.#cloud.state.enis.get(eniId)?.addresses[0];
-      return address === undefined ? [] : [formatIpv4(address)];
-    });
+  #isIpv6(): boolean {
+    return this.#config.cluster.ipFamily === "ipv6";
   }
 
-  #subnetId(name: string): string {
-    const subnet = this.#cloud.network.subnets.find((candidate) => candidate.name === name);
-    if (subnet === undefined) throw new EniverseError("internal", { attempted: `find the subnet ${name}` });
-    return subnet.subnetId;
+  /** Of the cross-account ENIs; pods of an IPv6 cluster reach them by IPv6, so these come first then. */
+  #addresses(): string[] {
+    const cluster = this.#cloud.state.clusters.get(this.#config.cluster.name);
+    const enis = (cluster?.eniIds ?? []).flatMap((eniId) => this.#cloud.state.enis.get(eniId) ?? []);
+    const ipv4 = enis.flatMap(({ addresses }) => addresses.slice(0, 1).map(formatIpv4));
+    const ipv6 = this.#isIpv6() ? enis.flatMap(({ ipv6Addresses }) => ipv6Addresses.map(formatIpv6)) : [];
+    return [...ipv6, ...ipv4];
   }
+}
+
+/** The EKS cluster of the lab, created when it is new. */
+export async function ensureCluster(cloud: Cloud, { cluster }: LabConfig): Promise<EksCluster> {
+  const present = cloud.state.clusters.get(cluster.name);
+  if (present !== undefined) return present;
+  return await cloud.createCluster({
+    name: cluster.name,
+    version: cluster.version,
+    subnetIds: cluster.subnets.map((name) => subnetId(cloud, name)),
+    ipFamily: cluster.ipFamily,
+    ...(cluster.serviceCidr === undefined ? {} : { serviceCidr: cluster.serviceCidr }),
+    endpointPublicAccess: true,
+    endpointPrivateAccess: true,
+  });
+}
+
+function subnetId(cloud: Cloud, name: string): string {
+  const subnet = cloud.network.subnets.find((candidate) => candidate.name === name);
+  if (subnet === undefined) throw new EniverseError("internal", { attempted: `find the subnet ${name}` });
+  return subnet.subnetId;
 }

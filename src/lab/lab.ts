@@ -12,6 +12,7 @@ import type { Log } from "../base/log.ts";
 import { seededRandom } from "../base/random.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import { createFabric, type LiveFabric } from "../cloud/fabric/fabric.ts";
+import type { EksCluster } from "../cloud/model/eks-cluster.ts";
 import { createCloud } from "../cloud/service.ts";
 import { openCloudStore } from "../cloud/store.ts";
 import type { ApiServer } from "../cluster/apiserver/options.ts";
@@ -21,7 +22,7 @@ import { compiledRelay } from "../node/plugin/build.ts";
 import { cloudConfigOf } from "./cloud-config.ts";
 import type { LabConfig } from "./config.ts";
 import type { LabEndpoints, LabMachine } from "./control.ts";
-import { ControlPlane } from "./control-plane.ts";
+import { ControlPlane, ensureCluster } from "./control-plane.ts";
 import type { LabJournal } from "./control-server.ts";
 import { FaultDesk } from "./faults/desk.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
@@ -73,6 +74,7 @@ export async function startLab(
       }),
     (made) => `${config.vpc.cidrs.join(", ")}: ${made.network.subnets.length} subnets`,
   );
+  const eks = await ensureCluster(cloud, config);
   const fabric = await journal.run("the packet plane stands", () =>
     createFabric({ labName: paths.name, log }),
   );
@@ -84,7 +86,7 @@ export async function startLab(
     clock: realClock,
     random,
     log,
-    serviceCidr: config.cluster.serviceCidr,
+    ...serviceCidrOf(eks),
     readPodLog: (pod, options) => readPodLogThroughKubelet(nodes.list(), pod, options),
   });
   const controlPlane = new ControlPlane(paths, config, cloud, fabric, apiServer);
@@ -169,6 +171,11 @@ export async function startLab(
     await close();
     throw error;
   }
+}
+
+function serviceCidrOf(cluster: EksCluster): { serviceCidr?: string } {
+  const serviceCidr = cluster.serviceIpv6Cidr ?? cluster.serviceIpv4Cidr;
+  return serviceCidr === undefined ? {} : { serviceCidr };
 }
 
 /** What the cloud controller asks EC2: whether a node's instance ("aws:///ZONE/i-…") is still there. */

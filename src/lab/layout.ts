@@ -23,23 +23,30 @@ export function layoutLab(name: string, shape: LabShape, region = "us-west-2"): 
     (_, index) => `${region}${String.fromCharCode(97 + index)}`,
   );
   const subnets = zones.flatMap((zone, index) => zoneSubnets(shape.vpcCidr, zone, index));
+  const ipFamily = shape.ipFamily ?? "ipv4";
+  const ipv6 = shape.vpcIpv6 ?? ipFamily === "ipv6";
+  const routes = (target4: string, target6: string): RouteTableConfig["routes"] => [
+    { destination: "0.0.0.0/0", target: target4 },
+    ...(ipv6 ? [{ destination: "::/0", target: target6 }] : []),
+  ];
   const routeTables: RouteTableConfig[] = [
-    { name: "public", routes: [{ destination: "0.0.0.0/0", target: "internet-gateway" }] },
+    { name: "public", routes: routes("internet-gateway", "internet-gateway") },
     ...zones.map((zone) => ({
       name: `private-${letterOf(zone)}`,
-      routes: [{ destination: "0.0.0.0/0", target: `nat-gateway:public-${letterOf(zone)}` }],
+      routes: routes(`nat-gateway:public-${letterOf(zone)}`, "egress-only-internet-gateway"),
     })),
   ];
   const namesLike = (prefix: string): string[] =>
     subnets.filter((subnet) => subnet.name.startsWith(prefix)).map((subnet) => subnet.name);
   return {
     region,
-    vpc: { cidrs: [formatCidr(shape.vpcCidr)], subnets, routeTables, ipv6: false },
+    vpc: { cidrs: [formatCidr(shape.vpcCidr)], subnets, routeTables, ipv6 },
     cluster: {
       name,
       version: "1.33",
       subnets: namesLike("cluster-"),
-      serviceCidr: serviceCidrBeside(shape.vpcCidr),
+      ipFamily,
+      ...(ipFamily === "ipv6" ? {} : { serviceCidr: serviceCidrBeside(shape.vpcCidr) }),
     },
     nodeGroups: [
       {

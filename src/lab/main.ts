@@ -3,6 +3,7 @@
 // (leaving the nodes, pods and packets as they are).
 import { writeFileSync } from "node:fs";
 import { formatIpv4 } from "../addr/ipv4.ts";
+import { formatIpv6 } from "../addr/ipv6.ts";
 import { messageOf } from "../base/error.ts";
 import { jsonLog } from "../base/log.ts";
 import { identityOf } from "../linux/process.ts";
@@ -38,7 +39,14 @@ const status = (): LabStatus => ({
   startedAt,
   steps: journal.steps,
   ...(failure === undefined ? {} : { error: failure }),
-  ...(lab === undefined ? {} : { endpoints: lab.endpoints, internetEcho: formatIpv4(lab.fabric.echo4) }),
+  ipFamily: config.cluster.ipFamily,
+  ...(lab === undefined
+    ? {}
+    : {
+        endpoints: lab.endpoints,
+        internetEcho: formatIpv4(lab.fabric.echo4),
+        internetEcho6: formatIpv6(lab.fabric.echo6),
+      }),
   machines: lab?.machines() ?? [],
   namespaces: lab?.namespaces() ?? {},
 });

@@ -5,6 +5,13 @@ import type { KubeClient } from "../kube/client.ts";
 import type { LabConfig } from "./config.ts";
 import { endpointAddress } from "./listeners.ts";
 
+/** How EKS configures the VPC CNI of an IPv6 cluster. */
+const ipv6Environment = {
+  ENABLE_IPv4: "false",
+  ENABLE_IPv6: "true",
+  ENABLE_PREFIX_DELEGATION: "true",
+} as const;
+
 /**
  * Puts the VPC CNI into a new cluster. What is there already stays as it is: the DaemonSet in the cluster, not the
  * lab's configuration, is the truth about settings once the cluster runs.
@@ -22,6 +29,7 @@ export async function applyManifests(
     env: {
       AWS_ENDPOINT_URL_EC2: `http://${endpointAddress}`,
       CLUSTER_ENDPOINT: apiServerUrl,
+      ...(config.cluster.ipFamily === "ipv6" ? ipv6Environment : {}),
       ...config.awsNode.env,
     },
   });

@@ -1,13 +1,12 @@
 // What every cluster has from its first second: namespaces, their service accounts and the cluster's certificate,
 // priority classes, the service of the API server itself.
-import { formatIpv4, type Ipv4, parseIpv4 } from "../../addr/ipv4.ts";
 import { hasCode } from "../../base/error.ts";
 import type { KubeObject } from "../../kube/objects.ts";
 import type { Engine } from "./engine.ts";
 import type { ResourceType } from "./resource-type.ts";
 import { namespaceType, priorityClassType } from "./types/cluster-objects.ts";
 import { configMapType, serviceAccountType } from "./types/config-objects.ts";
-import { serviceType } from "./types/service-objects.ts";
+import { serviceAddress, serviceType } from "./types/service-objects.ts";
 import { createObject } from "./write.ts";
 
 const standingNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
@@ -25,11 +24,10 @@ export function bootstrap(engine: Engine): void {
       description: `Used for system critical pods that ${description}.`,
     });
   }
-  const [base = "0.0.0.0"] = engine.serviceCidr.split("/");
   ensure(engine, serviceType, "default", {
     metadata: { name: "kubernetes", labels: { component: "apiserver", provider: "kubernetes" } },
     spec: {
-      clusterIP: formatIpv4((parseIpv4(base) + 1) as Ipv4),
+      clusterIP: serviceAddress(engine.serviceCidr, 1),
       ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: 443 }],
     },
   });

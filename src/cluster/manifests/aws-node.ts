@@ -190,7 +190,7 @@ function podSpec(options: AwsNodeOptions, version: string): PodSpec {
         image: `${registry}/amazon/aws-network-policy-agent:${agentVersion}`,
         imagePullPolicy: "IfNotPresent",
         args: [
-          "--enable-ipv6=false",
+          `--enable-ipv6=${options.env?.ENABLE_IPv6 === "true"}`,
           "--enable-network-policy=false",
           "--enable-cloudwatch-logs=false",
           "--enable-policy-event-logs=false",

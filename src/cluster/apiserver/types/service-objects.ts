@@ -1,5 +1,7 @@
 // Services with their cluster addresses, and the endpoints behind them.
-import { formatIpv4, type Ipv4, parseIpv4 } from "../../../addr/ipv4.ts";
+import { parseCidr } from "../../../addr/cidr.ts";
+import { formatIpv4, ipv4 } from "../../../addr/ipv4.ts";
+import { formatIpv6, ipv6 } from "../../../addr/ipv6.ts";
 import type { Endpoints, Service, ServiceSpec } from "../../../kube/resources.ts";
 import { type FieldError, field } from "../failures.ts";
 import { type ResourceType, resourceType, type TypeContext } from "../resource-type.ts";
@@ -95,15 +97,27 @@ function allocate(spec: ServiceSpec, context: TypeContext): void {
   }
 }
 
+/** The address at `index` of the services' block: "10.100.0.1" for 1. */
+export function serviceAddress(serviceCidr: string, index: number): string {
+  const cidr = parseCidr(serviceCidr);
+  return cidr.family === 4
+    ? formatIpv4(ipv4(cidr.base + index))
+    : formatIpv6(ipv6(cidr.base + BigInt(index)));
+}
+
+/** As many addresses as services can have; of a larger block only the first 2²⁰ are used. */
+function serviceCount(serviceCidr: string): number {
+  const { family, bits } = parseCidr(serviceCidr);
+  return 2 ** Math.min((family === 4 ? 32 : 128) - bits, 20);
+}
+
 function freeClusterIp(others: readonly ServiceSpec[], context: TypeContext): string {
-  const [base = "", length = "0"] = context.serviceCidr.split("/");
-  const first = parseIpv4(base);
-  const size = 2 ** (32 - Number(length));
+  const size = serviceCount(context.serviceCidr);
   const taken = new Set(others.map((other) => other.clusterIP));
   // The first address is the network's, the second the API server's.
   const start = 2 + context.random.int(size - 3);
   for (let step = 0; step < size - 3; step++) {
-    const address = formatIpv4((first + 2 + ((start - 2 + step) % (size - 3))) as Ipv4);
+    const address = serviceAddress(context.serviceCidr, 2 + ((start - 2 + step) % (size - 3)));
     if (!taken.has(address)) return address;
   }
   return "";
