@@ -3,6 +3,7 @@ import { type Clock, realClock } from "../base/clock.ts";
 import { EniverseError } from "../base/error.ts";
 import type { CreateEniRequest, Ec2, Filter, InstanceTypeFacts } from "./ec2.ts";
 import { ec2Error } from "./ec2-errors.ts";
+import { loadEc2Sdk } from "./ec2-sdk-bundle.ts";
 import { eniFromSdk, eniTagSpecification, subnetFromSdk, tagsToSdk, trackingToSdk } from "./ec2-shapes.ts";
 import type { Eni, Subnet } from "./shapes.ts";
 
@@ -29,10 +30,10 @@ export interface Ec2SdkOptions {
 /**
  * The {@link Ec2} port over the AWS SDK: three attempts, credentials from the SDK's default chain (environment,
  * web identity, files, IMDS), endpoint from AWS_ENDPOINT_URL_EC2 or AWS_ENDPOINT_URL. The SDK is loaded here and
- * not at import time, because it costs about 45 MB and 0.16 s.
+ * not at import time, because it is large.
  */
 export async function createEc2(options: Ec2SdkOptions): Promise<Ec2> {
-  const sdk = await import("@aws-sdk/client-ec2");
+  const sdk = await loadEc2Sdk();
   const clock = options.clock ?? realClock;
   const timeoutMs = options.timeoutMs ?? 10_000;
   const client = new sdk.EC2Client({

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { bundleEc2Sdk } from "../aws/ec2-sdk-bundle.ts";
 import { EniverseError } from "../base/error.ts";
 import { isAlive, type ProcessIdentity } from "../linux/process.ts";
 import type { LabConfig } from "./config.ts";
@@ -45,6 +46,8 @@ export async function launchLab(paths: LabPaths, config: LabConfig): Promise<voi
     exit = code ?? -1;
   });
   child.unref();
+  // Nodes would each load the whole SDK; they start some time after the control socket is there.
+  await bundleEc2Sdk();
   for (const deadline = Date.now() + socketWaitMs; Date.now() < deadline; await pause(10)) {
     if (existsSync(paths.socket)) return;
     if (exit !== undefined) break;

@@ -1,4 +1,5 @@
 import { createEc2 } from "../../aws/ec2-sdk.ts";
+import { loadEc2Sdk } from "../../aws/ec2-sdk-bundle.ts";
 import { createImds } from "../../aws/imds.ts";
 import { realClock } from "../../base/clock.ts";
 import { EniverseError, messageOf } from "../../base/error.ts";
@@ -53,7 +54,7 @@ try {
 
 async function main(): Promise<void> {
   // Loaded while the metadata service, the API server and EC2 are asked.
-  const libraries = import("@aws-sdk/client-ec2").then(() => import("@grpc/grpc-js"));
+  const libraries = loadEc2Sdk().then(() => import("@grpc/grpc-js"));
   libraries.catch(() => {});
   const kubeClient = await kubernetes();
   const netns = HostNetns.open();
