@@ -31,6 +31,8 @@ const ifla = {
   group: 27,
   netnsFd: 28,
   extendedMask: 29,
+  txQueues: 31,
+  rxQueues: 32,
   linkNetnsId: 37,
   gsoMaxSize: 41,
   groMaxSize: 58,
@@ -90,6 +92,7 @@ function encodeEnd(body: AttributeEncoder, end: NewLinkEnd, parentIndex?: number
   if (end.mtu !== undefined) body.u32(ifla.mtu, end.mtu);
   if (end.txQueueLength !== undefined) body.u32(ifla.txQueueLength, end.txQueueLength);
   if (end.netns !== undefined) body.u32(ifla.netnsFd, end.netns.fd);
+  if (end.queues !== undefined) body.u32(ifla.txQueues, end.queues).u32(ifla.rxQueues, end.queues);
   if (parentIndex !== undefined) body.u32(ifla.link, parentIndex);
   body.string(ifla.name, checkDeviceName(end.name));
 }

@@ -51,6 +51,8 @@ export interface NewLinkEnd {
   /** Asks for this index; the kernel picks one when absent. */
   readonly index?: number;
   readonly txQueueLength?: number;
+  /** Transmit and receive queues; the kernel's default, one for each possible processor, when absent. */
+  readonly queues?: number;
 }
 
 /** A veth pair: the end itself and its peer, each with its own name, MAC, MTU and namespace. */
