@@ -21,6 +21,40 @@ const checked = (yaml: string) => {
   return config;
 };
 
+describe("IPv6", () => {
+  const targets = (config: ReturnType<typeof read>, table: string) =>
+    config.vpc.routeTables
+      .find(({ name }) => name === table)
+      ?.routes.map(({ destination, target }) => `${destination} ${target}`);
+
+  test("a cluster of that family has it in its VPC, with a way out, and leaves services to EKS", () => {
+    const config = checked("cluster: {ipFamily: ipv6}");
+    expect(config.vpc.ipv6).toBe(true);
+    expect(config.cluster.serviceCidr).toBeUndefined();
+    expect(targets(config, "public")).toEqual(["0.0.0.0/0 internet-gateway", "::/0 internet-gateway"]);
+    expect(targets(config, "private-a")).toEqual([
+      "0.0.0.0/0 nat-gateway:public-a",
+      "::/0 egress-only-internet-gateway",
+    ]);
+    expect(layoutLab("dev", { ...shape, ipFamily: "ipv6" })).toEqual(config);
+  });
+
+  test("a VPC with it may hold an IPv4 cluster", () => {
+    const config = checked("vpc: {ipv6: true}");
+    expect(config.cluster).toMatchObject({ ipFamily: "ipv4", serviceCidr: "172.20.0.0/16" });
+    expect(targets(config, "private-b")).toContain("::/0 egress-only-internet-gateway");
+  });
+
+  test.each([
+    ["{vpc: {ipv6: false}, cluster: {ipFamily: ipv6}}", "vpc.ipv6: true"],
+    ["cluster: {ipFamily: ipv6, serviceCidr: 172.20.0.0/16}", "EKS chooses"],
+    ["{cluster: {ipFamily: ipv6}, nodeGroups: [{name: old, instanceType: m4.large}]}", "Nitro"],
+    ["cluster: {ipFamily: dual}", "ipv6"],
+  ])("%s is refused", (yaml, text) => {
+    expect(() => checked(yaml)).toThrow(text);
+  });
+});
+
 describe("the short form", () => {
   test("per zone a public, a private and a cluster subnet, none overlapping", () => {
     const config = layoutLab("dev", shape);

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { EniverseError } from "../../base/error.ts";
 import { nodes, pods } from "../../kube/resources.ts";
+import { addressHomes } from "../../lab/address-homes.ts";
 import { connectToLab, type LabConnection } from "../lab-connection.ts";
 import { labName } from "../lab-name.ts";
 import { allNetworkInterfaces } from "../network-interfaces.ts";
@@ -102,15 +103,7 @@ async function podList(lab: LabConnection, flags: GetFlags): Promise<Answer> {
     lab.kube.list(pods, options),
     lab.ec2().then(allNetworkInterfaces),
   ]);
-  const homes = new Map(
-    enis.flatMap((eni) =>
-      (eni.PrivateIpAddresses ?? []).map(
-        ({ PrivateIpAddress: address = "" }) =>
-          [address, { eniId: eni.NetworkInterfaceId ?? "-", subnetId: eni.SubnetId ?? "-" }] as const,
-      ),
-    ),
-  );
-  return podsView(items, homes, Date.now());
+  return podsView(items, addressHomes(enis), Date.now());
 }
 
 async function addresses(lab: LabConnection): Promise<Answer> {

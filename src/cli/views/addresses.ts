@@ -1,6 +1,5 @@
 import type { NetworkInterface } from "@aws-sdk/client-ec2";
-import { cidr4Has, parseCidr4 } from "../../addr/cidr.ts";
-import { tryParseIpv4 } from "../../addr/ipv4.ts";
+import { isInside, prefixesOf } from "../../lab/address-homes.ts";
 import type { Answer } from "../output.ts";
 
 /** What a node's ipamd says of one address that it has in its pool. */
@@ -56,23 +55,17 @@ export function addressRows(
         pool?.find((pooled) => pooled.address === address),
       );
     });
-    const prefixes = (eni.Ipv4Prefixes ?? []).flatMap(({ Ipv4Prefix: prefix = "" }) => {
-      const block = parseCidr4(prefix);
-      const inside = (pool ?? []).filter(({ address }) => {
-        const value = tryParseIpv4(address);
-        return value !== undefined && cidr4Has(block, value);
-      });
-      return [
-        { address: prefix, ...common, state: "prefix" as const },
-        ...inside.map((pooled) => rowOf(pooled.address, pooled)),
-      ];
+    // Single IPv6 addresses are the node's own: pods get theirs from a prefix.
+    const own6 = (eni.Ipv6Addresses ?? []).map(({ Ipv6Address: address = "-" }): AddressRow => {
+      return { address, ...common, state: "primary" };
     });
-    const ipv6 = (eni.Ipv6Prefixes ?? []).map(({ Ipv6Prefix: prefix = "" }) => ({
-      address: prefix,
-      ...common,
-      state: "prefix" as const,
-    }));
-    return [...singles, ...prefixes, ...ipv6];
+    const prefixes = prefixesOf(eni).flatMap((prefix) => [
+      { address: prefix, ...common, state: "prefix" as const },
+      ...(pool ?? [])
+        .filter(({ address }) => isInside(prefix, address))
+        .map((pooled) => rowOf(pooled.address, pooled)),
+    ]);
+    return [...singles, ...own6, ...prefixes];
   });
 }
 

@@ -1,4 +1,5 @@
 import type { NetworkInterface } from "@aws-sdk/client-ec2";
+import { prefixesOf } from "../../lab/address-homes.ts";
 import type { Answer } from "../output.ts";
 
 /** `get network-interfaces`, with eksdemo's columns; wide adds what eksdemo does not show: prefixes and devices. */
@@ -17,10 +18,11 @@ export function networkInterfacesView(enis: readonly NetworkInterface[], account
     value: enis,
     table: { columns, rows: enis.map(row), footers },
     wide: {
-      columns: [...columns, "Prefixes", "Device", "Card", "Status", "Type", "MAC", "Description"],
+      columns: [...columns, "IPv6", "Prefixes", "Device", "Card", "Status", "Type", "MAC", "Description"],
       rows: enis.map((eni) => [
         ...row(eni),
-        String((eni.Ipv4Prefixes?.length ?? 0) + (eni.Ipv6Prefixes?.length ?? 0)),
+        eni.Ipv6Addresses?.map(({ Ipv6Address }) => Ipv6Address ?? "-").join("\n") || "-",
+        String(prefixesOf(eni).length),
         String(eni.Attachment?.DeviceIndex ?? "-"),
         String(eni.Attachment?.NetworkCardIndex ?? "-"),
         eni.Status ?? "-",

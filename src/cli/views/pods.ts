@@ -1,15 +1,14 @@
 import type { Pod } from "../../kube/resources.ts";
+import type { AddressHome } from "../../lab/address-homes.ts";
 import type { Answer } from "../output.ts";
 import { ageOf } from "./nodes.ts";
 
-/** Which ENI and subnet an address belongs to. */
-export interface AddressHome {
-  readonly eniId: string;
-  readonly subnetId: string;
-}
-
 /** `get pods`: what kubectl shows, and where in the VPC each pod's address is. */
-export function podsView(pods: readonly Pod[], homes: ReadonlyMap<string, AddressHome>, now: number): Answer {
+export function podsView(
+  pods: readonly Pod[],
+  homeOf: (address: string) => AddressHome | undefined,
+  now: number,
+): Answer {
   const row = (pod: Pod): string[] => {
     const address = pod.status?.podIP;
     return [
@@ -18,7 +17,7 @@ export function podsView(pods: readonly Pod[], homes: ReadonlyMap<string, Addres
       readyCount(pod),
       phaseOf(pod),
       address ?? "-",
-      pod.spec?.hostNetwork ? "(host network)" : (homes.get(address ?? "")?.eniId ?? "-"),
+      pod.spec?.hostNetwork ? "(host network)" : (homeOf(address ?? "")?.eniId ?? "-"),
       pod.spec?.nodeName?.split(".")[0] ?? "-",
       ageOf(pod.metadata.creationTimestamp, now),
     ];
@@ -31,7 +30,7 @@ export function podsView(pods: readonly Pod[], homes: ReadonlyMap<string, Addres
       columns: [...columns, "Subnet", "Restarts"],
       rows: pods.map((pod) => [
         ...row(pod),
-        homes.get(pod.status?.podIP ?? "")?.subnetId ?? "-",
+        homeOf(pod.status?.podIP ?? "")?.subnetId ?? "-",
         String(
           (pod.status?.containerStatuses ?? []).reduce(
             (sum, { restartCount }) => sum + (restartCount ?? 0),

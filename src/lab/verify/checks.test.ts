@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { type Check, judge, matrixOf, networkModelChecks, type Party, summarize } from "./checks.ts";
 
 const pod = (name: string, node: string, address: string): Party => ({
@@ -50,4 +50,57 @@ test("the matrix shows what passed in small and what failed in capital letters",
   ];
   expect(matrixOf(results)).toEqual({ columns: ["from \\ to", "default/db"], rows: [["default/web", "tU"]] });
   expect(summarize(results)[0]).toMatchObject({ passed: 1, failed: 1 });
+});
+
+describe("pods with a way out over the other family", () => {
+  const six = (name: string, on: string, address: string, egress: string): Party => ({
+    kind: "pod",
+    name,
+    node: on,
+    address,
+    netns: "",
+    seenOutsideAs: address,
+    egress: { address: egress, seenOutsideAs: "203.0.113.9" },
+  });
+  const one = six("default/one", "n1", "2600:1f14::1", "169.254.172.2");
+  const two = six("default/two", "n1", "2600:1f14::2", "169.254.172.3");
+  const far = six("default/far", "n2", "2600:1f14:1::1", "169.254.172.2");
+  const internet6: Party = { ...outside, name: "internet-ipv6", address: "2001:db8:ffff::10" };
+  const checks = networkModelChecks([one, two, far, outside, internet6]);
+  const of = (rule: Check["rule"]): Check[] => checks.filter((each) => each.rule === rule);
+
+  test("each family of the internet is checked under the rule that speaks of it", () => {
+    expect(of("pod-to-internet").map(({ to, source, from }) => [to.name, source === from.address])).toEqual(
+      Array.from({ length: 9 }, () => ["internet-ipv6", true]),
+    );
+    expect(of("egress").map(({ to, source }) => [to.name, source])).toEqual(
+      Array.from({ length: 9 }, () => ["internet", "203.0.113.9"]),
+    );
+  });
+
+  test("a pod's own egress address answers it, and no other pod of its node", () => {
+    expect(of("egress-isolation").map(({ from, to, refused }) => [from.name, to.name, refused])).toEqual([
+      ["default/one", "default/one (egress)", false],
+      ["default/one", "default/two (egress)", true],
+      ["default/two", "default/one (egress)", true],
+      ["default/two", "default/two (egress)", false],
+      ["default/far", "default/far (egress)", false],
+    ]);
+    const refused = of("egress-isolation")[1] as Check;
+    expect(judge(refused, { error: "Connection refused" }).ok).toBe(true);
+    expect(judge(refused, { rttMs: 1 })).toMatchObject({
+      ok: false,
+      evidence:
+        "icmp default/one (2600:1f14::1) -> default/two (egress) (169.254.172.3): answered, and must not",
+    });
+  });
+
+  test("labs without egress hear nothing of its rules", () => {
+    expect(summarize([]).map(({ rule }) => rule)).toEqual([
+      "pod-to-pod",
+      "node-to-pod",
+      "pod-to-node",
+      "pod-to-internet",
+    ]);
+  });
 });

@@ -2,7 +2,8 @@
  * The Kubernetes network model as a list of checks. The model's rules: pods on one node reach each other without
  * NAT; a node's daemons reach the node's pods; the host network of any node reaches pods on all nodes without NAT,
  * and pods reach each other across nodes. To these come pod to node, pod to internet, and the source address that
- * the internet sees.
+ * the internet sees; and, where pods leave by the other IP family through their node, that this works and that it
+ * leads out only.
  */
 
 /** Something that can send and be sent to. */
@@ -17,19 +18,32 @@ export interface Party {
   readonly netns: string;
   /** The source address that the internet must see; undefined: not known, any will do. */
   readonly seenOutsideAs?: string;
+  /** A pod's way out over the other family: an address that means something on its node only. */
+  readonly egress?: { readonly address: string; readonly seenOutsideAs?: string };
 }
 
 export type Protocol = "tcp" | "udp" | "icmp";
 export const protocols: readonly Protocol[] = ["tcp", "udp", "icmp"];
 
-export type RuleId = "pod-to-pod" | "node-to-pod" | "pod-to-node" | "pod-to-internet";
+export type RuleId =
+  | "pod-to-pod"
+  | "node-to-pod"
+  | "pod-to-node"
+  | "pod-to-internet"
+  | "egress"
+  | "egress-isolation";
 
 export const ruleText: Readonly<Record<RuleId, string>> = {
   "pod-to-pod": "pods reach pods on every node without NAT",
   "node-to-pod": "nodes reach all pods without NAT",
   "pod-to-node": "pods reach all nodes",
   "pod-to-internet": "pods reach the internet, which sees the expected source",
+  egress: "pods reach the internet of the other IP family, which sees their node",
+  "egress-isolation": "pods do not reach each other by egress addresses",
 };
+
+/** Rules of labs that have egress-cni at work; others need not hear of them. */
+const egressRules: readonly RuleId[] = ["egress", "egress-isolation"];
 
 export interface Check {
   readonly rule: RuleId;
@@ -38,6 +52,8 @@ export interface Check {
   readonly protocol: Protocol;
   /** The source address that the other side must see (TCP and UDP); undefined: any. */
   readonly source?: string;
+  /** True: nothing must answer. */
+  readonly refused?: boolean;
 }
 
 /** What came of a check. */
@@ -60,8 +76,29 @@ export function networkModelChecks(parties: readonly Party[]): Check[] {
     ...pairs("pod-to-pod", pods, pods, (from) => from.address),
     ...pairs("node-to-pod", nodes, pods, (from, to) => nodeSource(from, to)),
     ...pairs("pod-to-node", pods, nodes, (from) => from.address),
-    ...pairs("pod-to-internet", pods, outside, (from) => from.seenOutsideAs),
+    ...pairs("pod-to-internet", pods, outside, (from) => from.seenOutsideAs).filter(({ from, to }) =>
+      sameFamily(from.address, to.address),
+    ),
+    ...pairs("egress", pods, outside, (from) => from.egress?.seenOutsideAs).filter(
+      ({ from, to }) => from.egress !== undefined && sameFamily(from.egress.address, to.address),
+    ),
+    ...isolationChecks(pods),
   ];
+}
+
+function sameFamily(one: string, other: string): boolean {
+  return one.includes(":") === other.includes(":");
+}
+
+/** Each pod pings the egress addresses of its node: its own answers, those of others must not. */
+function isolationChecks(pods: readonly Party[]): Check[] {
+  return pods.flatMap((from) =>
+    pods.flatMap((to): Check[] => {
+      if (from.egress === undefined || to.egress === undefined || from.node !== to.node) return [];
+      const target = { ...to, name: `${to.name} (egress)`, address: to.egress.address };
+      return [{ rule: "egress-isolation", from, to: target, protocol: "icmp", refused: to !== from }];
+    }),
+  );
 }
 
 /** A node has several addresses; towards its own pods it may use any, towards others its primary one. */
@@ -97,6 +134,11 @@ export function judge(
   answer: { readonly seenSource?: string; readonly rttMs?: number } | { readonly error: string },
 ): CheckResult {
   const path = `${check.protocol} ${check.from.name} (${check.from.address}) -> ${check.to.name} (${check.to.address})`;
+  if (check.refused) {
+    return "error" in answer
+      ? { check, ok: true }
+      : { check, ok: false, ...answer, evidence: `${path}: answered, and must not` };
+  }
   if ("error" in answer) return { check, ok: false, evidence: `${path}: ${answer.error}` };
   const wrong =
     check.source !== undefined && answer.seenSource !== undefined && answer.seenSource !== check.source;
@@ -120,10 +162,11 @@ export interface RuleSummary {
 
 export function summarize(results: readonly CheckResult[]): RuleSummary[] {
   const rules = Object.keys(ruleText) as RuleId[];
-  return rules.map((rule) => {
+  return rules.flatMap((rule) => {
     const own = results.filter(({ check }) => check.rule === rule);
+    if (own.length === 0 && egressRules.includes(rule)) return [];
     const passed = own.filter(({ ok }) => ok).length;
-    return { rule, text: ruleText[rule], passed, failed: own.length - passed };
+    return [{ rule, text: ruleText[rule], passed, failed: own.length - passed }];
   });
 }
 

@@ -1,4 +1,5 @@
 import type { EC2Client, NatGateway, NetworkInterface, RouteTable } from "@aws-sdk/client-ec2";
+import { addressHomes } from "../address-homes.ts";
 
 /** What EC2 says of the way out of a VPC. */
 export interface WayOut {
@@ -23,10 +24,28 @@ export async function readWayOut(client: EC2Client): Promise<WayOut> {
 }
 
 /**
- * The address from which the internet sees what `sender` (an address of some ENI) sends: its own public address by
- * an internet gateway, the elastic address of a NAT gateway, or undefined when no way leads out.
+ * The address from which the internet sees what `sender` (an address of some ENI) sends. IPv4: its own public
+ * address by an internet gateway, or the elastic address of a NAT gateway; IPv6: itself. Undefined when no way
+ * leads out.
  */
 export function sourceSeenOutside(wayOut: WayOut, sender: string): string | undefined {
+  return sender.includes(":") ? ipv6SeenOutside(wayOut, sender) : ipv4SeenOutside(wayOut, sender);
+}
+
+function ipv6SeenOutside(wayOut: WayOut, sender: string): string | undefined {
+  const home = addressHomes(wayOut.enis)(sender);
+  const eni = wayOut.enis.find(({ NetworkInterfaceId }) => NetworkInterfaceId === home?.eniId);
+  if (eni === undefined) return undefined;
+  const leadsOut = routesOf(wayOut, eni).some(
+    (route) =>
+      route.DestinationIpv6CidrBlock === "::/0" &&
+      route.State !== "blackhole" &&
+      (route.EgressOnlyInternetGatewayId !== undefined || route.GatewayId?.startsWith("igw-")),
+  );
+  return leadsOut ? sender : undefined;
+}
+
+function ipv4SeenOutside(wayOut: WayOut, sender: string): string | undefined {
   const eni = wayOut.enis.find((candidate) => addressOf(candidate, sender) !== undefined);
   if (eni === undefined) return undefined;
   const route = routesOf(wayOut, eni).find(

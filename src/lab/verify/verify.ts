@@ -7,7 +7,9 @@ import { type EchoListener, openEchoListener } from "../../linux/echo-listener.t
 import { Netns } from "../../linux/netns.ts";
 import { type ProbeResult, ping, probeTcp, probeUdp } from "../../linux/probe-socket.ts";
 import { formatAddress } from "../../linux/rtnetlink/family.ts";
+import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
 import type { IpAddress } from "../../linux/rtnetlink/values.ts";
+import { egressDevice } from "../../node/egress/network.ts";
 import type { LabMachine, LabStatus } from "../control.ts";
 import { podNetnsPaths } from "../pod-netns.ts";
 import { type Check, type CheckResult, judge, networkModelChecks, type Party } from "./checks.ts";
@@ -83,23 +85,27 @@ async function partiesOf(lab: LabStatus, kube: KubeClient, ec2: EC2Client): Prom
     (pod) => pod.status?.phase === "Running" && pod.metadata.deletionTimestamp === undefined,
   );
   const ofPods = lab.machines.map((machine) => podParties(machine, running, wayOut, externalSnat));
-  const internet = lab.namespaces.internet;
-  const echo = lab.internetEcho;
   return [
     ...ofPods.flat(),
-    ...lab.machines.map((machine) => nodeParty(machine)),
-    ...(internet === undefined || echo === undefined
-      ? []
-      : [{ kind: "internet" as const, name: "internet", address: echo, node: "", netns: internet }]),
+    ...lab.machines.map((machine) => nodeParty(machine, lab.ipFamily)),
+    ...internetParty(lab, "internet", lab.internetEcho),
+    ...internetParty(lab, "internet-ipv6", lab.internetEcho6),
   ];
 }
 
-function nodeParty(machine: LabMachine): Party {
+function internetParty(lab: LabStatus, name: string, address: string | undefined): Party[] {
+  const netns = lab.namespaces.internet;
+  if (netns === undefined || address === undefined) return [];
+  return [{ kind: "internet", name, address, node: "", netns }];
+}
+
+/** A node goes by its address of the cluster's family. */
+function nodeParty(machine: LabMachine, family: LabStatus["ipFamily"]): Party {
   const name = machine.nodeName.split(".")[0] ?? machine.nodeName;
   return {
     kind: "node",
     name,
-    address: machine.address,
+    address: family === "ipv6" ? (machine.ipv6Address ?? machine.address) : machine.address,
     node: machine.nodeName,
     netns: `/proc/${machine.initPid}/ns/net`,
   };
@@ -118,8 +124,10 @@ function podParties(
       const address = pod.status?.podIP;
       const path = netns.get(pod.metadata.uid ?? "");
       if (address === undefined || path === undefined) return [];
-      // By default the node translates to its primary address on the way out; the VPC's gateway comes after.
-      const outside = sourceSeenOutside(wayOut, externalSnat ? address : machine.address);
+      // IPv4: by default the node translates to its primary address on the way out; the VPC's gateway comes after.
+      const translated = !externalSnat && !address.includes(":");
+      const outside = sourceSeenOutside(wayOut, translated ? machine.address : address);
+      const egress = egressOf(path, machine, wayOut);
       return [
         {
           kind: "pod" as const,
@@ -128,9 +136,34 @@ function podParties(
           node: machine.nodeName,
           netns: path,
           ...(outside === undefined ? {} : { seenOutsideAs: outside }),
+          ...(egress === undefined ? {} : { egress }),
         },
       ];
     });
+}
+
+/** What egress-cni gave the pod, when it did. */
+function egressOf(netnsPath: string, machine: LabMachine, wayOut: WayOut): Party["egress"] {
+  using ns = Netns.open(netnsPath);
+  using rt = Rtnetlink.open(ns);
+  for (const family of [4, 6] as const) {
+    const interfaceIndex = rt.linkByName(egressDevice[family])?.index;
+    if (interfaceIndex === undefined) continue;
+    const found = rt.addresses({ family, interfaceIndex }).find(({ address }) => !isLinkLocal(address));
+    if (found === undefined) continue;
+    const sender = family === 4 ? machine.address : machine.ipv6Address;
+    const outside = sender === undefined ? undefined : sourceSeenOutside(wayOut, sender);
+    return {
+      address: formatAddress(found.address),
+      ...(outside === undefined ? {} : { seenOutsideAs: outside }),
+    };
+  }
+  return undefined;
+}
+
+/** IPv6 only: the addresses of IPv4 egress are link-local by their numbers. */
+function isLinkLocal(address: IpAddress): boolean {
+  return typeof address === "bigint" && address >> 118n === 0xfe80n >> 6n;
 }
 
 async function usesExternalSnat(kube: KubeClient): Promise<boolean> {
