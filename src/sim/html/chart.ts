@@ -28,7 +28,7 @@ const below = 26;
 const plotWidth = width - left - right;
 const plotHeight = height - above - below;
 /** Points that can be told apart at this width, and places that answer to the mouse. */
-const mostPoints = 240;
+const mostPoints = 600;
 const mostHovers = 60;
 
 /** The largest value that a chart shows. */
