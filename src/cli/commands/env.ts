@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import type { Command } from "commander";
 import { connectToLab } from "../lab-connection.ts";
 import { labName } from "../lab-name.ts";
@@ -31,5 +32,23 @@ Examples:
         ENIVERSE_LAB: paths.name,
       };
       for (const [name, value] of Object.entries(variables)) printLine(`export ${name}='${value}'`);
+      if (!readsEndpointVariable(installedAwsCli())) {
+        printLine("# This aws is too old to read AWS_ENDPOINT_URL; it gets the endpoint as an argument.");
+        printLine(`aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }`);
+      }
     });
+}
+
+/** What `aws --version` prints; undefined when there is no aws. */
+function installedAwsCli(): string | undefined {
+  if (Bun.which("aws") === null) return undefined;
+  const { stdout, stderr } = spawnSync("aws", ["--version"], { encoding: "utf8" });
+  return stdout || stderr;
+}
+
+/** AWS_ENDPOINT_URL is read since versions 1.29 and 2.13 of the AWS CLI (its change log, July 2023). */
+export function readsEndpointVariable(version: string | undefined): boolean {
+  const [, major, minor] = /aws-cli\/(\d+)\.(\d+)/.exec(version ?? "") ?? [];
+  if (major === undefined) return true;
+  return Number(minor) >= (major === "1" ? 29 : 13);
 }
