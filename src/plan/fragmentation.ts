@@ -211,7 +211,8 @@ function verdictOf(
   if (now === undefined) {
     if (failsAt.used === 0)
       return `Prefix mode never works: the subnet cannot give ${count(failsAt.blocks, "block")}`;
-    return `By chance prefix mode fails from about ${failsAt.usedPercent.toFixed(0)} % use on, with ${count(failsAt.free, "address")} still free`;
+    const what = failsAt.blocks === 1 ? "prefix mode" : `prefix mode with ${count(failsAt.blocks, "prefix")}`;
+    return `By chance ${what} fails from about ${failsAt.usedPercent.toFixed(0)} % use on, with ${count(failsAt.free, "address")} still free`;
   }
   const has = `${count(now.free, "address")} free, ${count(now.freeBlocks, "whole /28 block")}`;
   if (wanted === undefined) {

@@ -22,7 +22,27 @@ export {
   maxPods,
   maxPodsTable,
 } from "./max-pods.ts";
+export type { Ec2Latencies } from "./node-driver.ts";
+export {
+  givenSubnets,
+  type Observed,
+  type ObservedEni,
+  type ObservedNode,
+  type ObservedPod,
+  type ObservedSubnet,
+  observedGroups,
+  readNetworkInterfaces,
+  readNodes,
+  readPods,
+  readSubnets,
+  readVpcCidrs,
+  usedIn,
+} from "./observed.ts";
+export type { PodPattern } from "./pod-pattern.ts";
 export type { PrefixReservation } from "./reservation.ts";
+export { planStrategy, type StrategyAnswer } from "./strategy.ts";
+export type { FullSubnet, PlanStrategyInput } from "./strategy-input.ts";
+export type { StrategyId, StrategyOption } from "./strategy-options.ts";
 export {
   assertPlan,
   type BudgetLine,
@@ -43,4 +63,5 @@ export type {
 } from "./vpc-input.ts";
 export { type LabFile, labFileOf } from "./vpc-lab.ts";
 export type { EniConfigObject, RouteTablePlan } from "./vpc-objects.ts";
+export { type PlanWarmInput, planWarm, type WarmAnswer, type WarmRow } from "./warm.ts";
 export { awsNodeEnv, type PlanMode, planModes, type WarmSettings } from "./warm-settings.ts";

@@ -50,6 +50,8 @@ export interface ObservedPod {
 
 /** Everything that was read of a cluster; each part may be missing. */
 export interface Observed {
+  /** The VPC's blocks, the primary first. */
+  readonly vpcCidrs?: readonly string[];
   readonly subnets: readonly ObservedSubnet[];
   readonly enis?: readonly ObservedEni[];
   readonly nodes?: readonly ObservedNode[];
@@ -75,6 +77,15 @@ export function readSubnets(json: unknown, source = "subnets"): ObservedSubnet[]
       tags,
     };
   });
+}
+
+/** Reads the blocks of a VPC from the answer of `describe-vpcs`, the primary first; undefined: it is not there. */
+export function readVpcCidrs(json: unknown, vpcId: string, source = "vpcs"): string[] | undefined {
+  const vpc = listIn(json, "Vpcs", source).find((item) => item.VpcId === vpcId);
+  if (vpc === undefined) return undefined;
+  const primary = textOf(vpc, "CidrBlock", source);
+  const all = subList(vpc.CidrBlockAssociationSet).map((each) => textOf(each, "CidrBlock", source));
+  return [primary, ...all.filter((cidr) => cidr !== primary)];
 }
 
 /** Reads the answer of `describe-network-interfaces`, or its bare list. */

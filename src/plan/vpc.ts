@@ -12,7 +12,13 @@ import {
   overfull,
   roomForNodes,
 } from "./vpc-forecast.ts";
-import { type PlanVpcInput, readVpcInput, type SubnetKind, type VpcQuestion } from "./vpc-input.ts";
+import {
+  type Growth,
+  type PlanVpcInput,
+  readVpcInput,
+  type SubnetKind,
+  type VpcQuestion,
+} from "./vpc-input.ts";
 import { type LaidSubnet, layOut } from "./vpc-layout.ts";
 import {
   type EniConfigObject,
@@ -99,6 +105,8 @@ export interface VpcPlan {
   /** Commands for what CloudFormation has no resource for. */
   readonly commands: readonly string[];
   readonly horizonDays: number;
+  /** As it was given; without it nothing runs out. */
+  readonly growth?: Growth;
   readonly exhaustion?: Exhaustion;
   readonly problems: readonly PlanProblem[];
   readonly explain: readonly string[];
@@ -166,6 +174,7 @@ export function planVpc(input: PlanVpcInput): VpcPlan {
     eniConfigs: eniConfigs(question, layout.subnets),
     commands: layout.subnets.flatMap((subnet) => reservationCommands(question, subnet)),
     horizonDays: question.horizonDays,
+    ...(question.growth === undefined ? {} : { growth: question.growth }),
     ...(exhaustion === undefined ? {} : { exhaustion }),
     problems: problemsOf(question, cidrs, withCapacity, subnets, exhaustion, addressUnits),
     explain: explain(question, subnets, exhaustion),

@@ -1,0 +1,125 @@
+import type { Command } from "commander";
+import { EniverseError } from "../../base/error.ts";
+import { limitsOf } from "../../plan/field.ts";
+import { nodeFootprint } from "../../plan/footprint.ts";
+import { type FragmentationAnswer, planFragmentation } from "../../plan/fragmentation.ts";
+import { type Observed, type ObservedSubnet, usedIn } from "../../plan/observed.ts";
+import {
+  decimal,
+  list,
+  type PlanOutputFlags,
+  printPlan,
+  wholeNumber,
+  withPlanOutput,
+} from "../plan-flags.ts";
+import { observe, type SourceFlags, withSources } from "../plan-sources.ts";
+import { fragmentationForms, fragmentationsView, fragmentationView } from "../views/plan-fragmentation.ts";
+
+interface FragmentationFlags extends PlanOutputFlags, SourceFlags {
+  readonly cidr?: string;
+  readonly used?: readonly string[];
+  readonly addresses?: readonly string[];
+  readonly reservation: readonly string[];
+  readonly blocks?: number;
+  readonly nodes?: number;
+  readonly instanceType: string;
+  readonly podsPerNode: number;
+  readonly subnet?: string;
+  readonly trials?: number;
+  readonly seed: number;
+}
+
+export function addPlanFragmentation(plan: Command): void {
+  const command = plan
+    .command("fragmentation")
+    .description(
+      "Whole /28 blocks left in a subnet: by chance and counted; when prefix mode fails; what prevents it",
+    )
+    .option("--cidr <cidr>", "the subnet")
+    .option("--used <percents>", "shares of use to look at, in percent with commas between", list)
+    .option("--addresses <list>", "what is in use: addresses and /28 blocks with commas between", list)
+    .option("--reservation <cidrs>", "CIDR reservations of type prefix that are there", list, [])
+    .option("--blocks <n>", "/28 blocks that prefix mode will want", wholeNumber)
+    .option("--nodes <n>", "nodes that will want prefixes, instead of --blocks", wholeNumber)
+    .option("--instance-type <type>", "type of these nodes", "m5.large")
+    .option("--pods-per-node <n>", "pods of these nodes", wholeNumber, 20)
+    .option("--subnet <id>", "with --subnets, --from-aws or --lab: only this one, by id or name")
+    .option("--trials <n>", "trials by chance", wholeNumber)
+    .option("--seed <n>", "of the trials", decimal, 1);
+  withPlanOutput(withSources(command), fragmentationForms)
+    .addHelpText(
+      "after",
+      `
+With --subnets and --enis (or --from-aws, --lab) each subnet is counted as it is.
+
+Examples:
+  eniverse plan fragmentation --cidr 10.0.0.0/20
+  eniverse plan fragmentation --cidr 10.0.0.0/20 --used 35,40 --blocks 60 --explain
+  eniverse plan fragmentation --cidr 10.0.0.0/24 --addresses 10.0.0.20,10.0.0.64/28 -o map
+  eniverse plan fragmentation --subnets subnets.json --enis enis.json --nodes 40 --pods-per-node 20
+  eniverse plan fragmentation --lab`,
+    )
+    .action(async (flags: FragmentationFlags) => {
+      const observed = await observe(flags, command);
+      if (observed !== undefined && observed.subnets.length > 0) {
+        const answers = subnetsOf(observed, flags).map((subnet) => ({
+          name: subnet.name,
+          answer: answerFor(flags, subnet.cidr, usedIn(observed, subnet)),
+        }));
+        const [only] = answers;
+        printPlan(
+          answers.length === 1 && only !== undefined
+            ? fragmentationView(only.answer)
+            : fragmentationsView(answers),
+          flags,
+        );
+        return;
+      }
+      if (flags.cidr === undefined) {
+        throw new EniverseError("invalid_argument", {
+          attempted: "plan fragmentation",
+          found: "no subnet",
+          wanted: "--cidr CIDR, or --subnets FILE with --enis FILE, or --from-aws, or --lab",
+        });
+      }
+      printPlan(fragmentationView(answerFor(flags, flags.cidr, flags.addresses)), flags);
+    });
+}
+
+function answerFor(
+  flags: FragmentationFlags,
+  cidr: string,
+  used: readonly string[] | undefined,
+): FragmentationAnswer {
+  const wantedBlocks = flags.blocks ?? blocksOfNodes(flags);
+  return planFragmentation({
+    cidr,
+    ...(flags.used === undefined ? {} : { usedPercents: flags.used.map(decimal) }),
+    ...(used === undefined ? {} : { used }),
+    reservations: flags.reservation.map((text) => ({ cidr: text, kind: "prefix" })),
+    ...(wantedBlocks === undefined ? {} : { wantedBlocks }),
+    ...(flags.trials === undefined ? {} : { trials: flags.trials }),
+    seed: flags.seed,
+  });
+}
+
+/** As many prefixes as the nodes hold at rest. */
+function blocksOfNodes(flags: FragmentationFlags): number | undefined {
+  if (flags.nodes === undefined) return undefined;
+  const limits = limitsOf("--instance-type", flags.instanceType);
+  const footprint = nodeFootprint(
+    { limits, mode: "prefix", warm: {}, pods: flags.podsPerNode },
+    "--pods-per-node",
+  );
+  return flags.nodes * footprint.prefixes;
+}
+
+function subnetsOf(observed: Observed, { subnet }: FragmentationFlags): readonly ObservedSubnet[] {
+  if (subnet === undefined) return observed.subnets;
+  const found = observed.subnets.filter(({ subnetId, name }) => subnetId === subnet || name === subnet);
+  if (found.length > 0) return found;
+  throw new EniverseError("not_found", {
+    attempted: `find the subnet ${subnet}`,
+    found: `there are ${observed.subnets.map(({ name }) => name).join(", ")}`,
+  });
+}

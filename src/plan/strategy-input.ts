@@ -1,0 +1,169 @@
+import {
+  type Cidr4,
+  cidr4,
+  cidrContains,
+  cidrsOverlap,
+  formatCidr,
+  parseCidr4,
+  tryParseCidr,
+} from "../addr/cidr.ts";
+import { type InstanceLimits, supportsPrefixDelegation } from "../limits/instance-types.ts";
+import { badField, limitsOf, wholeNumber } from "./field.ts";
+import { type NodeFootprint, nodeFootprint } from "./footprint.ts";
+import { spaceOf, subnetBlock } from "./fragmentation.ts";
+import { expectedFreeBlocks, usableAddresses } from "./free-blocks.ts";
+import type { OtherRange } from "./vpc-input.ts";
+import { checkModeAndWarm, isCustom, type PlanMode, type WarmSettings } from "./warm-settings.ts";
+
+/** A subnet that runs out. */
+export interface FullSubnet {
+  readonly name: string;
+  readonly zone: string;
+  readonly cidr: string;
+  /** AvailableIpAddressCount; worked out from the nodes when absent. */
+  readonly free?: number;
+  /** What is in use, addresses and /28 blocks: then whole blocks are counted instead of expected. */
+  readonly used?: readonly string[];
+}
+
+export interface PlanStrategyInput {
+  /** The subnets in which nodes and pods live. */
+  readonly subnets: readonly FullSubnet[];
+  /** The VPC's blocks, the primary first. Without them nobody can tell what else the VPC has room for. */
+  readonly vpcCidrs?: readonly string[];
+  /** The VPC's other subnets. */
+  readonly otherSubnets?: readonly { readonly name: string; readonly cidr: string }[];
+  readonly instanceType: string;
+  readonly nodes: number;
+  readonly podsPerNode: number;
+  /** How the cluster runs now: "secondary-ip" (default) or "prefix". */
+  readonly mode?: PlanMode;
+  readonly warm?: WarmSettings;
+  /** How many nodes there should be room for; default twice as many. */
+  readonly nodesWanted?: number;
+  /** Peers and on-premises ranges. */
+  readonly others?: readonly OtherRange[];
+  /** Pods must have their own range or security groups: firewalls tell them from nodes by it. */
+  readonly podsNeedOwnRange?: boolean;
+}
+
+/** The input, checked, with what the cluster holds now. */
+export interface Situation {
+  readonly limits: InstanceLimits;
+  readonly mode: PlanMode;
+  readonly warm: WarmSettings;
+  readonly nodes: number;
+  readonly nodesWanted: number;
+  readonly pods: number;
+  readonly footprint: NodeFootprint;
+  readonly subnets: readonly { readonly name: string; readonly zone: string; readonly cidr: Cidr4 }[];
+  readonly zones: readonly string[];
+  readonly vpcCidrs: readonly Cidr4[];
+  /** False: the blocks were not told, and are taken to be the subnets' own /16. */
+  readonly vpcKnown: boolean;
+  readonly taken: readonly Cidr4[];
+  readonly others: readonly { readonly name: string; readonly cidr: Cidr4 }[];
+  readonly usable: number;
+  readonly free: number;
+  /** Addresses that the nodes hold now. */
+  readonly held: number;
+  /** Whole /28 blocks that the subnets have left: counted, or expected by chance. */
+  readonly blocksFree: number;
+  readonly blocksCounted: boolean;
+  readonly podsNeedOwnRange: boolean;
+  readonly nitro: boolean;
+}
+
+/** Throws `invalid_argument` naming the first field that is wrong. */
+export function readSituation(input: PlanStrategyInput): Situation {
+  const mode = input.mode ?? "secondary-ip";
+  const warm = input.warm ?? {};
+  if (mode === "ipv6" || isCustom(mode)) {
+    throw badField("mode", mode, "secondary-ip or prefix: pods that live in the nodes' subnets");
+  }
+  checkModeAndWarm(mode, warm);
+  const limits = limitsOf("instanceType", input.instanceType);
+  const nodes = wholeNumber("nodes", input.nodes, 1, 100_000);
+  const pods = wholeNumber("podsPerNode", input.podsPerNode, 0, 10_000);
+  const footprint = nodeFootprint({ limits, mode, warm, pods });
+  if (input.subnets.length === 0) throw badField("subnets", "none", "the subnets in which nodes live");
+  const subnets = input.subnets.map((subnet, index) => ({
+    ...subnet,
+    cidr: subnetBlock(`subnets[${index}].cidr`, subnet.cidr),
+  }));
+  for (const [index, { name, cidr }] of subnets.entries()) {
+    const other = subnets.slice(index + 1).find((each) => cidrsOverlap(each.cidr, cidr));
+    if (other === undefined) continue;
+    throw badField(
+      `subnets[${index}].cidr`,
+      `${formatCidr(cidr)} of ${name}, which overlaps ${formatCidr(other.cidr)} of ${other.name}`,
+      "subnets apart from each other",
+    );
+  }
+  const usable = subnets.reduce((sum, { cidr }) => sum + usableAddresses(cidr.bits), 0);
+  const held = nodes * footprint.addresses;
+  const told = subnets.map(({ free, cidr }, index) =>
+    free === undefined
+      ? undefined
+      : wholeNumber(`subnets[${index}].free`, free, 0, usableAddresses(cidr.bits)),
+  );
+  const allTold = told.every((free) => free !== undefined);
+  const free = allTold
+    ? told.reduce((sum: number, each) => sum + (each ?? 0), 0)
+    : Math.max(usable - held, 0);
+  const counted = subnets.every(({ used }) => used !== undefined);
+  const others = (input.others ?? []).map(({ name, cidr }, index) => ({
+    name,
+    cidr: blockOf(`others[${index}].cidr`, cidr),
+  }));
+  return {
+    limits,
+    mode,
+    warm,
+    nodes,
+    nodesWanted: wholeNumber("nodesWanted", input.nodesWanted ?? 2 * nodes, nodes, 1_000_000),
+    pods,
+    footprint,
+    subnets,
+    zones: [...new Set(subnets.map(({ zone }) => zone))].sort(),
+    vpcCidrs: vpcBlocks(
+      input,
+      subnets.map(({ cidr }) => cidr),
+    ),
+    vpcKnown: input.vpcCidrs !== undefined,
+    taken: [
+      ...subnets.map(({ cidr }) => cidr),
+      ...(input.otherSubnets ?? []).map(({ cidr }, index) => blockOf(`otherSubnets[${index}].cidr`, cidr)),
+    ],
+    others,
+    usable,
+    free,
+    held,
+    blocksFree: subnets.reduce((sum, { cidr, used }) => {
+      if (counted && used !== undefined) return sum + spaceOf(cidr, { used }).freeBlocks28Count;
+      const share = usableAddresses(cidr.bits) / usable;
+      return sum + expectedFreeBlocks(cidr.bits, Math.round((usable - free) * share));
+    }, 0),
+    blocksCounted: counted,
+    podsNeedOwnRange: input.podsNeedOwnRange ?? false,
+    nitro: supportsPrefixDelegation(limits),
+  };
+}
+
+function vpcBlocks(input: PlanStrategyInput, subnets: readonly Cidr4[]): Cidr4[] {
+  if (input.vpcCidrs !== undefined) {
+    const blocks = input.vpcCidrs.map((text, index) => blockOf(`vpcCidrs[${index}]`, text));
+    const lost = subnets.find((subnet) => !blocks.some((block) => cidrContains(block, subnet)));
+    if (lost !== undefined)
+      throw badField("vpcCidrs", input.vpcCidrs.join(", "), `blocks that hold ${formatCidr(lost)}`);
+    return blocks;
+  }
+  const texts = [...new Set(subnets.map(({ base }) => formatCidr(cidr4(base, 16))))];
+  return texts.map(parseCidr4);
+}
+
+function blockOf(field: string, text: string): Cidr4 {
+  const cidr = tryParseCidr(text);
+  if (cidr?.family === 4) return cidr;
+  throw badField(field, JSON.stringify(text), "an IPv4 block, as 10.0.0.0/16");
+}

@@ -1,0 +1,142 @@
+import { describe, expect, test } from "bun:test";
+import { type PlanStrategyInput, planStrategy } from "./index.ts";
+
+const full: PlanStrategyInput = {
+  instanceType: "m5.xlarge",
+  nodes: 24,
+  podsPerNode: 10,
+  vpcCidrs: ["10.0.0.0/22"],
+  subnets: [
+    { name: "a", zone: "us-west-2a", cidr: "10.0.0.0/23" },
+    { name: "b", zone: "us-west-2b", cidr: "10.0.2.0/23" },
+  ],
+};
+const option = (input: Partial<PlanStrategyInput>, id: string) => {
+  const found = planStrategy({ ...full, ...input }).options.find((each) => each.id === id);
+  if (found === undefined) throw new Error(`no ${id}`);
+  return found;
+};
+
+describe("24 nodes of m5.xlarge with 10 pods in two /23", () => {
+  test("what is held, free and missing", () => {
+    expect(planStrategy(full)).toMatchObject({
+      usable: 1014,
+      held: 720,
+      free: 294,
+      nodesWanted: 48,
+      missing: 426,
+    });
+  });
+
+  test("every option has its own number", () => {
+    const gained = Object.fromEntries(planStrategy(full).options.map((each) => [each.id, each.gained]));
+    expect(gained).toEqual({
+      "fewer-warm": 24 * (30 - 13),
+      "prefix-delegation": 24 * (30 - 17),
+      "more-subnets": 0,
+      "secondary-cidr": 2 * (2 ** 15 - 5),
+      "custom-networking": 24 * (30 - 1) + 2 * (2 ** 15 - 5) - 24 * 30,
+      "private-nat": 0,
+      ipv6: "unlimited",
+    });
+    for (const each of planStrategy(full).options) {
+      if (!each.possible) expect(each.why).toBeDefined();
+      else expect(each.steps.length).toBeGreaterThan(2);
+      expect(each.breaks.length).toBeGreaterThan(0);
+    }
+  });
+
+  test("prefixes cost addresses where nodes are small, and say so", () => {
+    const costs = option({ podsPerNode: 3, instanceType: "t3.small" }, "prefix-delegation");
+    expect(costs.gained).toBeLessThan(0);
+    expect(costs.working).toContain("it costs");
+    expect(costs.working).toContain("not the subnet larger");
+  });
+
+  test("custom networking loses an ENI, and takes prefixes when pods no longer fit", () => {
+    expect(option({}, "custom-networking")).toMatchObject({ maxPods: 44, possible: true });
+    const dense = option({ podsPerNode: 50, nodes: 10 }, "custom-networking");
+    expect(dense.breaks.join(" ")).toContain("prefixes too");
+    expect(dense.maxPods).toBe(110);
+  });
+});
+
+describe("the rule that decides", () => {
+  test.each<readonly [Partial<PlanStrategyInput>, string | undefined]>([
+    [{ nodesWanted: 26 }, undefined],
+    [{}, "fewer-warm"],
+    [{ nodesWanted: 100, vpcCidrs: ["10.0.0.0/20"] }, "more-subnets"],
+    [{ nodesWanted: 100 }, "secondary-cidr"],
+    [{ nodesWanted: 100, podsNeedOwnRange: true }, "custom-networking"],
+    [
+      {
+        nodesWanted: 100,
+        others: [
+          { name: "shared", cidr: "100.64.0.0/10" },
+          { name: "lab", cidr: "198.19.0.0/16" },
+        ],
+      },
+      "ipv6",
+    ],
+  ])("%j", (more, wanted) => {
+    const answer = planStrategy({ ...full, ...more });
+    expect(answer.recommended).toBe(wanted as typeof answer.recommended);
+    const chosen = answer.options.find(({ id }) => id === wanted);
+    if (chosen !== undefined) {
+      expect(chosen.fits).toBe(true);
+      expect(answer.rule).toStartWith(`${chosen.title}: `);
+    }
+  });
+
+  test("as many secondary blocks as it takes", () => {
+    const many = option({ nodesWanted: 6000 }, "secondary-cidr");
+    expect(many.steps.filter((step) => step.includes("associate-vpc-cidr-block")).length).toBe(3);
+    expect(many.fits).toBe(true);
+    expect(planStrategy({ ...full, nodesWanted: 60_000 }).rule).toContain("no option alone has room");
+  });
+
+  test("a private NAT gateway only where ranges overlap", () => {
+    expect(option({}, "private-nat").possible).toBe(false);
+    const clash = option({ others: [{ name: "office", cidr: "10.0.0.0/16" }] }, "private-nat");
+    expect(clash).toMatchObject({ possible: true, gained: 0 });
+    expect(clash.working).toContain("10.0.0.0/22 and 10.0.0.0/16 of office");
+  });
+});
+
+test("what EC2 says is free counts, and what is in use is counted in blocks", () => {
+  const [first, second] = full.subnets;
+  if (first === undefined || second === undefined) throw new Error("two subnets");
+  const told = planStrategy({
+    ...full,
+    subnets: [
+      { ...first, free: 5 },
+      { ...second, free: 40 },
+    ],
+  });
+  expect(told.free).toBe(45);
+  const counted = option(
+    {
+      subnets: [
+        { ...first, used: ["10.0.0.16/28", "10.0.0.32"] },
+        { ...second, used: [] },
+      ],
+    },
+    "prefix-delegation",
+  );
+  expect(counted.breaks[0]).toStartWith("58 whole /28 blocks are left");
+});
+
+test("bad input names the field, the value and what is allowed", () => {
+  const plan = (more: object) => () => planStrategy({ ...full, ...more });
+  expect(plan({ instanceType: "m5.xlarg" })).toThrow("did you mean m5.xlarge");
+  expect(plan({ nodes: 0 })).toThrow("nodes: 0; wanted a whole number of 1");
+  expect(plan({ nodesWanted: 5 })).toThrow("nodesWanted: 5; wanted a whole number of 24");
+  expect(plan({ mode: "ipv6" })).toThrow("mode: ipv6; wanted secondary-ip or prefix");
+  expect(plan({ subnets: [] })).toThrow("subnets: none");
+  expect(plan({ vpcCidrs: ["10.9.0.0/16"] })).toThrow(
+    "vpcCidrs: 10.9.0.0/16; wanted blocks that hold 10.0.0.0/23",
+  );
+  expect(plan({ subnets: [{ name: "a", zone: "z", cidr: "10.0.0.0/23", free: 9999 }] })).toThrow(
+    "subnets[0].free: 9999",
+  );
+});
