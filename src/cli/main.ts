@@ -16,8 +16,10 @@ import { addHeal } from "./commands/heal.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addMaxPods } from "./commands/max-pods.ts";
 import { addNode } from "./commands/node.ts";
+import { addPlan } from "./commands/plan.ts";
 import { addRun } from "./commands/run.ts";
 import { addScale } from "./commands/scale.ts";
+import { addSimulate } from "./commands/simulate.ts";
 import { addStart } from "./commands/start.ts";
 import { addStatus } from "./commands/status.ts";
 import { addUp } from "./commands/up.ts";
@@ -59,7 +61,9 @@ for (const add of [
   addBreak,
   addHeal,
   addEnv,
+  addSimulate,
   addMaxPods,
+  addPlan,
 ]) {
   add(program);
 }
