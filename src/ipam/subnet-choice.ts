@@ -66,6 +66,7 @@ export function rankSubnets(
       found: `all ${listed.length} subnets of the zone are untagged or have ${subnetRoleTag}=0`,
       wanted: `a subnet with the tag ${subnetRoleTag}=1${rules.clusterName === undefined ? "" : `, and if it is tagged for clusters also ${subnetClusterTagPrefix}${rules.clusterName}`}`,
       fix: `Tag a subnet of the node's zone, or take ${subnetRoleTag}=0 off the node's own subnet`,
+      facts: { reason: "NoSubnetForENI" },
     });
   }
   return usable
@@ -83,6 +84,7 @@ export function primarySubnetOnly(listed: readonly TaggedSubnet[] | undefined, r
       attempted: `create an ENI in ${rules.primarySubnetId}`,
       found: `the node's own subnet is excluded by its tag ${subnetRoleTag}, and ENABLE_SUBNET_DISCOVERY is false`,
       fix: "Set ENABLE_SUBNET_DISCOVERY=true or change the tag",
+      facts: { reason: "NoSubnetForENI" },
     });
   }
   return rules.primarySubnetId;

@@ -7,6 +7,7 @@ import type { Context } from "./context.ts";
 import { type EniPlace, eniPlaces } from "./eni-places.ts";
 import { eniDescriptionPrefix, eniTags } from "./eni-tags.ts";
 import { deleteEni, freeEni } from "./free-eni.ts";
+import { tellWhy } from "./growth-failure.ts";
 import { waitForLink } from "./link-wait.ts";
 import { attachPatience, tryPatiently, waitFor } from "./tries.ts";
 
@@ -38,6 +39,7 @@ export async function createEni(ctx: Context, action: CreateEniAction): Promise<
     }
   } catch (thrown) {
     ctx.metrics.ipamdError("increaseIPPoolAllocENI");
+    tellWhy(ctx, thrown);
     if (insufficientSubnets.length > 0) ctx.metrics.ipamdError("increaseIPPoolAllocIPAddressesFailed");
     return { kind: "failed", error: messageOf(thrown), insufficientSubnets };
   }

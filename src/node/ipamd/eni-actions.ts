@@ -5,6 +5,7 @@ import { addCniNodeFeature } from "./cninode.ts";
 import type { Context } from "./context.ts";
 import { createEni } from "./create-eni.ts";
 import { freeEni } from "./free-eni.ts";
+import { tellWhy } from "./growth-failure.ts";
 
 /** What the pool holds of an ENI, for an answer that must name only what is new. */
 export type HeldBlocks = (card: number, eniId: string) => ReadonlySet<string>;
@@ -53,6 +54,7 @@ async function assignCount(ctx: Context, action: AssignAction, count: number): P
 
 function assignFailed(ctx: Context, action: AssignAction, thrown: unknown): Outcome {
   ctx.metrics.ipamdError("increaseIPPoolAllocIPAddressesFailed");
+  tellWhy(ctx, thrown);
   const insufficient = insufficientCodes.includes(ec2CodeOf(thrown) ?? "");
   return {
     kind: "failed",

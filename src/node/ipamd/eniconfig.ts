@@ -42,6 +42,7 @@ export async function readEniConfig(kube: KubeClient, name: string): Promise<Eni
         attempted,
         found: "no spec.subnet",
         wanted: "the id of a subnet in the node's zone",
+        facts: { reason: "ENIConfigInvalid" },
       });
     }
     return { name, subnetId: spec.subnet, securityGroups: spec.securityGroups ?? [] };
@@ -52,6 +53,7 @@ export async function readEniConfig(kube: KubeClient, name: string): Promise<Eni
       found: "eniconfig: eniconfig is not available",
       fix: `Create an ENIConfig named ${name}, or name another by the node's annotation or label`,
       cause: thrown,
+      facts: { reason: "ENIConfigNotFound" },
     });
   }
 }

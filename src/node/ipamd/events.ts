@@ -3,6 +3,7 @@ import { messageOf } from "../../base/error.ts";
 import type { Log } from "../../base/log.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { eventsV1 } from "../../kube/resources.ts";
+import type { GrowthFailure } from "./growth-failure.ts";
 
 export interface EventSource {
   readonly kube: KubeClient;
@@ -37,6 +38,11 @@ export class EventWriter {
   /** No address can be had: which limit or failure stands in the way. */
   noAddresses(note: string): void {
     this.#warn("PodAddressesExhausted", "AssignAddress", note);
+  }
+
+  /** EC2 or the configuration keeps the pool from growing; see `growth-failure.ts` for the reasons. */
+  cannotGrow({ reason, action, note }: GrowthFailure): void {
+    this.#warn(reason, action, note);
   }
 
   /** Resolves when what was said so far has been written or given up; for a process that is about to end. */
