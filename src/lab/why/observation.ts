@@ -1,0 +1,104 @@
+import type { LoggedCall } from "../../cloud/ec2/call-log.ts";
+import type { DecisionEntry } from "../../node/ipamd/decision-log.ts";
+import type { PoolPage } from "../../node/ipamd/pool-page.ts";
+
+/** All that the explanations are made from, seen at about one moment. Times in milliseconds since the epoch. */
+export interface Observation {
+  readonly takenAt: number;
+  readonly nodes: readonly NodeSeen[];
+  readonly pods: readonly PodSeen[];
+  readonly subnets: readonly SubnetSeen[];
+  readonly enis: readonly EniSeen[];
+  /** Names of the ENIConfigs of the cluster. */
+  readonly eniConfigs: readonly string[];
+  /** Environment of the aws-node container, from the DaemonSet. */
+  readonly awsNodeEnv: Readonly<Record<string, string>>;
+  /** Calls of EC2 that did not succeed, the newest last. */
+  readonly failedCalls: readonly LoggedCall[];
+}
+
+export interface PodSeen {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly phase: string;
+  readonly createdAt: number;
+  readonly nodeName?: string;
+  readonly hostNetwork: boolean;
+  readonly deleting: boolean;
+  readonly ready: boolean;
+  readonly ips: readonly string[];
+  /** What its containers wait for, or how they ended: "web: CrashLoopBackOff: …". */
+  readonly containers: readonly string[];
+  readonly restarts: number;
+  /** Oldest first. */
+  readonly events: readonly EventSeen[];
+}
+
+export interface EventSeen {
+  readonly reason: string;
+  readonly message: string;
+  readonly warning: boolean;
+  readonly count: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
+}
+
+export interface NodeSeen {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly instanceType: string;
+  readonly zone: string;
+  readonly address: string;
+  readonly ready: boolean;
+  /** What the Ready condition says. */
+  readonly readyMessage: string;
+  readonly cordoned: boolean;
+  readonly taints: readonly string[];
+  readonly maxPods: number;
+  /** Of the type: ENIs, and addresses on each, the primary one included; absent for an unknown type. */
+  readonly limits?: { readonly enis: number; readonly ipv4PerEni: number };
+  /** The ENIConfig that custom networking would take. */
+  readonly eniConfig: string;
+  /** Sandboxes by pod uid, from the kubelet's notes. */
+  readonly sandboxes: readonly SandboxSeen[];
+  /** The aws-node pod of the node. */
+  readonly awsNode?: PodSeen;
+  readonly ipamd: IpamdSeen;
+}
+
+export interface SandboxSeen {
+  readonly uid: string;
+  readonly id?: string;
+  readonly phase?: "creating" | "ready" | "removing";
+  readonly ips: readonly string[];
+}
+
+export type IpamdSeen =
+  | { readonly answers: true; readonly pool: PoolPage; readonly decisions: readonly DecisionEntry[] }
+  /** `lastErrors`: the latest error lines of its log. */
+  | { readonly answers: false; readonly why: string; readonly lastErrors: readonly string[] };
+
+export interface SubnetSeen {
+  readonly subnetId: string;
+  readonly name: string;
+  readonly zone: string;
+  readonly cidr: string;
+  readonly free: number;
+  /** Wholly free, aligned blocks of sixteen; undefined for an IPv6-only subnet. */
+  readonly freeBlocks: number;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface EniSeen {
+  readonly eniId: string;
+  readonly subnetId: string;
+  readonly description: string;
+  readonly status: string;
+  readonly requester?: string;
+  readonly instanceId?: string;
+  readonly deviceIndex?: number;
+  readonly addresses: readonly string[];
+  readonly prefixes: readonly string[];
+  readonly tags: Readonly<Record<string, string>>;
+}
