@@ -24,6 +24,7 @@ import { addStart } from "./commands/start.ts";
 import { addStatus } from "./commands/status.ts";
 import { addUp } from "./commands/up.ts";
 import { addVerify } from "./commands/verify.ts";
+import { addWhy } from "./commands/why.ts";
 
 const program = new Command("eniverse")
   .description("EKS pod networking on one machine: a local VPC, EC2 and EKS, nodes, pods, real packets.")
@@ -60,6 +61,7 @@ for (const add of [
   addCheck,
   addBreak,
   addHeal,
+  addWhy,
   addEnv,
   addSimulate,
   addMaxPods,
