@@ -33,7 +33,12 @@ describe("the objects of the VPC CNI", () => {
     expect(made.spec.template.spec.serviceAccountName).toBe("aws-node");
     const metadata = { name: "us-west-2a" };
     const spec = { subnet: "subnet-1", securityGroups: ["sg-1"] };
-    await client.create(eniConfigs, { apiVersion: "crd.k8s.amazonaws.com/v1alpha1", kind: "ENIConfig", metadata, spec });
+    await client.create(eniConfigs, {
+      apiVersion: "crd.k8s.amazonaws.com/v1alpha1",
+      kind: "ENIConfig",
+      metadata,
+      spec,
+    });
     await client.create(cniNodes, {
       apiVersion: "vpcresources.k8s.aws/v1alpha1",
       kind: "CNINode",
@@ -57,7 +62,9 @@ describe("the objects of the VPC CNI", () => {
     });
     expect(pod.initContainers?.map(({ name }) => name)).toEqual(["aws-vpc-cni-init"]);
     expect(pod.containers.map(({ name }) => name)).toEqual(["aws-node", "aws-eks-nodeagent"]);
-    expect(pod.containers[0]?.image).toBe("602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon-k8s-cni:v1.23.1-eksbuild.1");
+    expect(pod.containers[0]?.image).toBe(
+      "602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon-k8s-cni:v1.23.1-eksbuild.1",
+    );
     for (const { image } of [...pod.containers, ...(pod.initContainers ?? [])]) {
       expect(findImage(image ?? "")).toBeDefined();
     }
@@ -78,13 +85,28 @@ describe("the objects of the VPC CNI", () => {
       VPC_ID: "vpc-1",
       VPC_CNI_VERSION: "v1.23.1",
     });
-    expect(main?.env?.find(({ name }) => name === "MY_NODE_NAME")?.valueFrom?.fieldRef?.fieldPath).toBe("spec.nodeName");
+    expect(main?.env?.find(({ name }) => name === "MY_NODE_NAME")?.valueFrom?.fieldRef?.fieldPath).toBe(
+      "spec.nodeName",
+    );
+  });
+
+  test("tell the init container what it reads of the caller's environment, and no more", () => {
+    const env = { ENABLE_IPv6: "true", ENABLE_V6_EGRESS: "true", WARM_IP_TARGET: "5" };
+    const { initContainers, containers } = awsNodeDaemonSet({ ...options, env }).spec.template.spec;
+    expect(initContainers?.[0]?.env).toEqual([
+      { name: "DISABLE_TCP_EARLY_DEMUX", value: "false" },
+      { name: "ENABLE_IPv6", value: "true" },
+      { name: "ENABLE_V6_EGRESS", value: "true" },
+    ]);
+    expect(containers[1]?.args).toContain("--enable-ipv6=true");
   });
 
   test("mount every volume that they name", () => {
     const pod = awsNodeDaemonSet(options).spec.template.spec;
     const volumes = new Set(pod.volumes?.map(({ name }) => name));
-    const mounted = [...pod.containers, ...(pod.initContainers ?? [])].flatMap(({ volumeMounts }) => volumeMounts ?? []);
+    const mounted = [...pod.containers, ...(pod.initContainers ?? [])].flatMap(
+      ({ volumeMounts }) => volumeMounts ?? [],
+    );
     expect(new Set(mounted.map(({ name }) => name))).toEqual(volumes);
   });
 });

@@ -11,7 +11,7 @@ import {
   type ServiceAccount,
   serviceAccounts,
 } from "../../kube/resources.ts";
-import { manifestEnvironment } from "../../node/environment.ts";
+import { manifestEnvironment, variables } from "../../node/environment.ts";
 import { vpcCniDefinitions } from "./definitions.ts";
 
 /** What the objects of the VPC CNI are made for. */
@@ -160,7 +160,7 @@ function podSpec(options: AwsNodeOptions, version: string): PodSpec {
         name: "aws-vpc-cni-init",
         image: `${registry}/amazon-k8s-cni-init:${version}`,
         imagePullPolicy: "IfNotPresent",
-        env: plain({ ...manifestEnvironment("init"), ...pick(options.env, manifestEnvironment("init")) }),
+        env: plain({ ...manifestEnvironment("init"), ...readByInit(options.env) }),
         resources: { requests: { cpu: "25m" } },
         securityContext: { privileged: true },
         volumeMounts: [{ name: "cni-bin-dir", mountPath: "/host/opt/cni/bin" }],
@@ -249,10 +249,8 @@ const downward = (): EnvVar[] => [
   { name: "MY_POD_NAME", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.name" } } },
 ];
 
-/** The members of `env` that the container knows. */
-function pick(
-  env: Readonly<Record<string, string>> | undefined,
-  known: Readonly<Record<string, string>>,
-): Record<string, string> {
-  return Object.fromEntries(Object.entries(env ?? {}).filter(([key]) => key in known));
+/** The members of `env` that the init container reads, also those that the manifest leaves out. */
+function readByInit(env: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const known = Object.values(variables).filter(({ readers }) => readers.includes("init"));
+  return Object.fromEntries(Object.entries(env).filter(([key]) => known.some(({ name }) => name === key)));
 }
