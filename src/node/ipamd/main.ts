@@ -98,7 +98,15 @@ async function serve(daemon: Daemon, netns: HostNetns): Promise<() => Promise<vo
   const wiring = kernelWiring(netns);
   const { policyAgentDialer } = await import("../plugin/grpc.ts");
   const dialPolicyAgent = policyAgentDialer(policyAgentSocket);
-  const parts = { backend: daemon.backend, wiring, dialPolicyAgent, version: nodeVersion, log };
+  const asksPolicyAgent = (env.networkPolicyMode ?? "") !== "";
+  const parts = {
+    backend: daemon.backend,
+    wiring,
+    dialPolicyAgent,
+    asksPolicyAgent,
+    version: nodeVersion,
+    log,
+  };
   const cni = serveCni((request) => handleCniRequest(request, parts), process.env.CNI_SOCKET || cniSocket);
   stops.push(() => cni.close());
   if (!env.disableIntrospection)

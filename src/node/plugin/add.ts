@@ -7,6 +7,7 @@ import { containerVethName, hostVethName } from "../../hostnet/names.ts";
 import type { PodInterface } from "../../hostnet/pod-network.ts";
 import { podRouteTable } from "../../hostnet/route-tables.ts";
 import type { AddNetworkReply } from "../rpc/messages.ts";
+import type { PolicyAgent } from "./backend.ts";
 import { type AwsCniConfig, type PodArgs, readNetconf, readPodArgs, wantsMultiNic } from "./netconf.ts";
 import { type HandlerParts, withPolicyAgent, wrapping } from "./parts.ts";
 import { branchResult, parseAddress, podResult } from "./pod-result.ts";
@@ -14,6 +15,31 @@ import { branchOf } from "./wiring.ts";
 
 /** ADD: an address from ipamd, its wiring, the result, and the policy agent's word when there is one to ask. */
 export async function addNetwork(call: PluginCall, parts: HandlerParts, log: Log): Promise<CniResult> {
+  const announced = parts.asksPolicyAgent === true ? announce(parts) : undefined;
+  try {
+    return await addWith(call, parts, log, announced);
+  } catch (error) {
+    announced?.then((begun) => begun?.cancel()).catch(() => {});
+    throw error;
+  }
+}
+
+/** A call of the policy agent that is announced; undefined for an agent that takes no announcements. */
+type Announced = Promise<ReturnType<NonNullable<PolicyAgent["beginEnforce"]>> | undefined>;
+
+/** The agent can get ready for the call while the pod is wired; a failure shows when the call is made. */
+function announce(parts: HandlerParts): Announced {
+  const announced = parts.dialPolicyAgent().then((agent) => agent.beginEnforce?.());
+  announced.catch(() => {});
+  return announced;
+}
+
+async function addWith(
+  call: PluginCall,
+  parts: HandlerParts,
+  log: Log,
+  announced: Announced | undefined,
+): Promise<CniResult> {
   const config = await wrapping("add cmd: error loading config from args", () => readNetconf(call));
   const pod = await wrapping("add cmd: failed to load k8s config from arg", () => readPodArgs(call.args));
   const reply = await wrapping("add cmd: Error received from AddNetwork gRPC call", () =>
@@ -40,7 +66,7 @@ export async function addNetwork(call: PluginCall, parts: HandlerParts, log: Log
     throw new CniError(errorCode.internal, `add command: failed to setup network: ${messageOf(error)}`);
   }
   const result = resultOf(call, pod, interfaces, reply);
-  if (reply.NetworkPolicyMode !== "") await enforcePolicy(pod, reply, parts, log);
+  if (reply.NetworkPolicyMode !== "") await enforcePolicy(pod, reply, parts, log, announced);
   return result;
 }
 
@@ -113,17 +139,21 @@ async function enforcePolicy(
   reply: AddNetworkReply,
   parts: HandlerParts,
   log: Log,
+  announced: Announced | undefined,
 ): Promise<void> {
+  const request = {
+    K8S_POD_NAME: pod.name,
+    K8S_POD_NAMESPACE: pod.namespace,
+    NETWORK_POLICY_MODE: reply.NetworkPolicyMode,
+    InterfaceCount: reply.IPAllocationMetadata.length,
+  };
   let enforced = false;
   try {
-    const answer = await withPolicyAgent(parts.dialPolicyAgent, (agent) =>
-      agent.enforceNpToPod({
-        K8S_POD_NAME: pod.name,
-        K8S_POD_NAMESPACE: pod.namespace,
-        NETWORK_POLICY_MODE: reply.NetworkPolicyMode,
-        InterfaceCount: reply.IPAllocationMetadata.length,
-      }),
-    );
+    const begun = await announced;
+    const answer =
+      begun === undefined
+        ? await withPolicyAgent(parts.dialPolicyAgent, (agent) => agent.enforceNpToPod(request))
+        : await begun.finish(request);
     enforced = answer.Success;
   } catch (error) {
     log("error", `the network policy agent failed: ${messageOf(error)}`, { pod });

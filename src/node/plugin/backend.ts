@@ -24,6 +24,11 @@ export interface CniBackend {
 
 /** The network policy agent, connected. */
 export interface PolicyAgent {
+  /** Announces {@link PolicyAgent.enforceNpToPod}, which has to wait until the pod is wired. */
+  beginEnforce?(): {
+    finish(request: EnforceNpRequest): Promise<SuccessReply>;
+    cancel(): void;
+  };
   enforceNpToPod(request: EnforceNpRequest): Promise<SuccessReply>;
   deletePodNp(request: DeleteNpRequest): Promise<SuccessReply>;
   close(): void;

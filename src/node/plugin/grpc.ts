@@ -55,7 +55,8 @@ export function policyAgentDialer(
   socket: string = policyAgentSocket,
   limitMs: number = policyDialMs,
 ): PolicyAgentDialer {
-  const { EnforceNpToPod, DeletePodNp } = serviceOf("NPBackend");
+  const enforce = methodOf("EnforceNpToPod");
+  const forget = methodOf("DeletePodNp");
   let kept: Promise<UnaryConnection> | undefined;
   const close = (): void => {
     kept?.then((connection) => connection.close()).catch(() => {});
@@ -75,15 +76,14 @@ export function policyAgentDialer(
     if (kept === dialled) kept = undefined;
     return await connected();
   };
-  const call = async <Request, Reply>(
+  const call = async <Reply>(
     connection: UnaryConnection,
-    method: MethodDefinition<unknown, unknown> | undefined,
-    request: Request,
+    method: Method,
+    request: unknown,
+    begun = connection.begin(method),
   ): Promise<Reply> => {
-    if (method === undefined)
-      throw new EniverseError("corrupted", { attempted: "load rpc.proto", found: "a method is missing" });
     try {
-      return (await connection.call(method, request)) as Reply;
+      return (await begun.finish(request)) as Reply;
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       connection.close();
@@ -93,12 +93,27 @@ export function policyAgentDialer(
   const dial: DialPolicyAgent = async () => {
     const connection = await connected();
     return {
-      enforceNpToPod: (request) => call(connection, EnforceNpToPod, request),
-      deletePodNp: (request) => call(connection, DeletePodNp, request),
+      beginEnforce: () => {
+        const begun = connection.begin(enforce);
+        return {
+          finish: (request) => call(connection, enforce, request, begun),
+          cancel: () => begun.cancel(),
+        };
+      },
+      enforceNpToPod: (request) => call(connection, enforce, request),
+      deletePodNp: (request) => call(connection, forget, request),
       close: () => {},
     };
   };
   return Object.assign(dial, { close });
+}
+
+type Method = MethodDefinition<unknown, unknown>;
+
+function methodOf(name: string): Method {
+  const method = serviceOf("NPBackend")[name];
+  if (method !== undefined) return method;
+  throw new EniverseError("corrupted", { attempted: "load rpc.proto", found: `no method ${name}` });
 }
 
 function isUnavailable(error: unknown): boolean {

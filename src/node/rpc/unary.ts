@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect, constants } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectSocket } from "node:net";
 import { type MethodDefinition, status } from "@grpc/grpc-js";
 import { realClock } from "../../base/clock.ts";
@@ -38,41 +38,71 @@ export class UnaryConnection {
 
   /** Rejects with the text that Go's gRPC shows: "rpc error: code = Unavailable desc = …". */
   call<Request, Reply>(method: MethodDefinition<Request, Reply>, request: Request): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      let reply: Buffer = Buffer.alloc(0);
-      let outcome: Outcome | undefined;
-      const unavailable = (found: string): void => reject(rpcError("UNAVAILABLE", found));
-      if (!this.isOpen) return unavailable("the connection is closed");
-      const stream = this.#session.request({ ...requestHeaders, ":path": method.path });
-      stream.on("response", (headers) => {
-        // An answer without a message has its outcome here.
-        outcome = outcomeOf(headers) ?? outcome;
-      });
-      stream.on("trailers", (headers) => {
-        outcome = outcomeOf(headers) ?? outcome;
-      });
-      stream.on("data", (bytes: Buffer) => {
-        reply = reply.length === 0 ? bytes : Buffer.concat([reply, bytes]);
-      });
-      stream.on("error", (error) => unavailable(messageOf(error)));
-      const settle = (): void => {
-        if (outcome === undefined) return unavailable("the connection was closed before the answer came");
-        if (outcome.code !== status.OK)
-          return reject(rpcError(status[outcome.code] ?? "UNKNOWN", outcome.text));
-        const message = unframe(reply);
-        if (message === undefined) return reject(rpcError("INTERNAL", "a reply of no or of broken messages"));
-        resolve(method.responseDeserialize(message));
+    return this.begin(method).finish(request);
+  }
+
+  /** Announces a call whose request is still to come: the other side can prepare for it meanwhile. */
+  begin<Request, Reply>(method: MethodDefinition<Request, Reply>): BegunCall<Request, Reply> {
+    if (!this.isOpen) {
+      const closed = async (): Promise<Reply> => {
+        throw rpcError("UNAVAILABLE", "the connection is closed");
       };
-      stream.on("end", settle);
-      // Nobody reads an answer without a message to its end.
-      stream.on("close", settle);
-      stream.end(frame(method.requestSerialize(request)));
-    });
+      return { finish: closed, cancel: () => {} };
+    }
+    const stream = this.#session.request({ ...requestHeaders, ":path": method.path });
+    const reply = replyOf(stream);
+    // Nobody may be waiting for it yet, or ever.
+    reply.catch(() => {});
+    return {
+      finish: async (request) => {
+        stream.end(frame(method.requestSerialize(request)));
+        return method.responseDeserialize(await reply);
+      },
+      cancel: () => stream.close(constants.NGHTTP2_CANCEL),
+    };
   }
 
   close(): void {
     this.#session.close();
   }
+}
+
+/** A call that was announced; one of the two ends it. */
+export interface BegunCall<Request, Reply> {
+  /** Sends the request; as {@link UnaryConnection.call}. */
+  finish(request: Request): Promise<Reply>;
+  /** Takes the announcement back: the other side's program never hears of it. */
+  cancel(): void;
+}
+
+/** The bytes of the answer's message. */
+function replyOf(stream: ClientHttp2Stream): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let reply: Buffer = Buffer.alloc(0);
+    let outcome: Outcome | undefined;
+    const unavailable = (found: string): void => reject(rpcError("UNAVAILABLE", found));
+    stream.on("response", (headers) => {
+      // An answer without a message has its outcome here.
+      outcome = outcomeOf(headers) ?? outcome;
+    });
+    stream.on("trailers", (headers) => {
+      outcome = outcomeOf(headers) ?? outcome;
+    });
+    stream.on("data", (bytes: Buffer) => {
+      reply = reply.length === 0 ? bytes : Buffer.concat([reply, bytes]);
+    });
+    stream.on("error", (error) => unavailable(messageOf(error)));
+    const settle = (): void => {
+      const message = unframe(reply);
+      if (outcome === undefined) unavailable("the connection was closed before the answer came");
+      else if (outcome.code !== status.OK) reject(rpcError(status[outcome.code] ?? "UNKNOWN", outcome.text));
+      else if (message === undefined) reject(rpcError("INTERNAL", "a reply of no or of broken messages"));
+      else resolve(message);
+    };
+    stream.on("end", settle);
+    // Nobody reads an answer without a message to its end.
+    stream.on("close", settle);
+  });
 }
 
 const retryMs = 20;
