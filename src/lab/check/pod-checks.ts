@@ -1,4 +1,5 @@
 import { mainTable, rulePriority } from "../../hostnet/route-tables.ts";
+import { egressDevice } from "../../node/egress/network.ts";
 import type { Finding } from "./broken.ts";
 import {
   assignedIn,
@@ -90,8 +91,10 @@ export function* sameAddressEverywhere(picture: LabPicture): Generator<Finding> 
       if (!inside.includes(ip)) {
         yield { subject, evidence: `${seen}, in the pod is ${inside.join(", ") || "none"}`, fix: restartPod };
       }
-      if (sandbox.inside !== undefined && sandbox.inside.defaultDevices.length !== 1) {
-        const routes = sandbox.inside.defaultDevices.join(", ") || "none";
+      // egress-cni's device leads out over the family that the pod's own has not.
+      const leadOut = sandbox.inside?.defaultDevices.filter((device) => !isEgressDevice(device));
+      if (leadOut !== undefined && leadOut.length !== 1) {
+        const routes = leadOut.join(", ") || "none";
         yield { subject, evidence: `default routes in the pod: ${routes}`, fix: restartPod };
       }
       if (node.pool === undefined) continue;
@@ -218,4 +221,8 @@ export function* kubeletsAgree({ pods, nodes }: LabPicture): Generator<Finding> 
       };
     }
   }
+}
+
+function isEgressDevice(device: string): boolean {
+  return device === egressDevice[4] || device === egressDevice[6];
 }
