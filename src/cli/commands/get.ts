@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { EniverseError } from "../../base/error.ts";
-import { nodes, pods } from "../../kube/resources.ts";
+import { events, nodes, pods } from "../../kube/resources.ts";
 import { addressHomes } from "../../lab/address-homes.ts";
 import { connectToLab, type LabConnection } from "../lab-connection.ts";
 import { labName } from "../lab-name.ts";
 import { allNetworkInterfaces } from "../network-interfaces.ts";
+import { nodeProblems } from "../node-problems.ts";
 import { type Answer, type OutputFormat, outputFormat, printAnswer } from "../output.ts";
 import { pooledAddresses } from "../pools.ts";
 import { addressesView, addressRows } from "../views/addresses.ts";
@@ -94,7 +95,13 @@ async function networkInterfaces(lab: LabConnection): Promise<Answer> {
 }
 
 async function nodeList(lab: LabConnection): Promise<Answer> {
-  return nodesView((await lab.kube.list(nodes)).items, Date.now());
+  const [{ items }, awsNodePods, said] = await Promise.all([
+    lab.kube.list(nodes),
+    lab.kube.list(pods, { namespace: "kube-system", labelSelector: "k8s-app=aws-node" }),
+    lab.kube.list(events, { namespace: "kube-system" }),
+  ]);
+  const now = Date.now();
+  return nodesView(items, now, nodeProblems(items, awsNodePods.items, said.items, now));
 }
 
 async function podList(lab: LabConnection, flags: GetFlags): Promise<Answer> {

@@ -2,8 +2,15 @@ import type { Node } from "../../kube/resources.ts";
 import type { Answer } from "../output.ts";
 import { formatAge } from "../table.ts";
 
-/** `get nodes`, with eksdemo's columns and the Ready condition; wide adds addresses, max-pods and the reason. */
-export function nodesView(nodes: readonly Node[], now: number): Answer {
+/**
+ * `get nodes`, with eksdemo's columns and the Ready condition; wide adds addresses, max-pods and why a node is not
+ * Ready or its pods get no addresses (`problems`, by node name).
+ */
+export function nodesView(
+  nodes: readonly Node[],
+  now: number,
+  problems: ReadonlyMap<string, string> = new Map(),
+): Answer {
   const row = (node: Node): string[] => [
     ageOf(node.metadata.creationTimestamp, now),
     `${node.metadata.name.split(".")[0]}.*`,
@@ -25,11 +32,18 @@ export function nodesView(nodes: readonly Node[], now: number): Answer {
         ...row(node),
         node.status?.addresses?.find((address) => address.type === "InternalIP")?.address ?? "-",
         String(node.status?.allocatable?.pods ?? "-"),
-        readyCondition(node)?.status === "True" ? "-" : (readyCondition(node)?.message ?? "-"),
+        messageOf(node, problems.get(node.metadata.name)),
       ]),
       footers,
     },
   };
+}
+
+/** The problem says more than the kubelet, which only knows that there is no network yet. */
+function messageOf(node: Node, problem: string | undefined): string {
+  if (problem !== undefined) return problem;
+  const ready = readyCondition(node);
+  return ready?.status === "True" ? "-" : (ready?.message ?? "-");
 }
 
 function readyCondition(node: Node) {
