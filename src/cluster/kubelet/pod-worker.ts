@@ -67,6 +67,8 @@ export class PodWorker {
     const status = this.#state.pod.status ?? pod.status;
     this.#state.pod = { ...pod, ...(status !== undefined && { status }) };
     this.#removed ||= removed;
+    // Of a pod that is gone there the API server takes no status any more, and nobody may wait for that.
+    if (removed) this.#parts.statuses.forget(pod.metadata.uid ?? "");
     this.poke();
   }
 
