@@ -33,6 +33,8 @@ interface Situation {
   readonly rpcError?: string;
   readonly wiringFails?: boolean;
   readonly agent?: "refuses" | "fails" | "absent";
+  /** Policy modes are usual on the node. */
+  readonly announces?: boolean;
 }
 
 function parts(situation: Situation): HandlerParts {
@@ -80,10 +82,20 @@ function parts(situation: Situation): HandlerParts {
         failing();
       },
     },
+    ...(situation.announces === undefined ? {} : { asksPolicyAgent: situation.announces }),
     dialPolicyAgent: async () => {
       story.push("dial agent");
       if (situation.agent === "absent") throw new Error("context deadline exceeded");
       return {
+        beginEnforce: () => {
+          story.push("announce");
+          return {
+            finish: (request) => agentAnswer(`finish ${request.NETWORK_POLICY_MODE}`),
+            cancel: () => {
+              story.push("cancel");
+            },
+          };
+        },
         enforceNpToPod: (request) =>
           agentAnswer(`enforce ${request.NETWORK_POLICY_MODE} ${request.InterfaceCount}`),
         deletePodNp: () => agentAnswer("forget"),
@@ -215,6 +227,30 @@ describe("ADD (S47)", () => {
       expect((await call("ADD", { added: { NetworkPolicyMode: mode } })).exitCode).toBe(0);
       expect(story.slice(2)).toEqual(["dial agent", `enforce ${mode} 1`, "hang up"]);
     }
+  });
+
+  test("where policy is usual the agent hears early, and gets the request when the pod is wired", async () => {
+    const added = { NetworkPolicyMode: "standard" };
+    expect((await call("ADD", { added, announces: true })).exitCode).toBe(0);
+    expect(story.filter((word) => !/^(AddNetwork|set up)/.test(word))).toEqual([
+      "dial agent",
+      "announce",
+      "finish standard",
+    ]);
+    expect(story.findIndex((word) => word.startsWith("set up"))).toBeLessThan(
+      story.indexOf("finish standard"),
+    );
+    expect(story.indexOf("announce")).toBeLessThan(story.findIndex((word) => word.startsWith("set up")));
+
+    story = [];
+    expect((await call("ADD", { added, announces: true, wiringFails: true })).exitCode).toBe(1);
+    expect(story).toContain("cancel");
+    expect(story).not.toContain("finish standard");
+
+    story = [];
+    const absent = await call("ADD", { added, announces: true, agent: "absent" });
+    expect(absent.exitCode).toBe(1);
+    expect(story.filter((word) => word === "dial agent")).toHaveLength(1);
   });
 
   test.each(["refuses", "fails", "absent"] as const)(
