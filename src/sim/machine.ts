@@ -97,13 +97,16 @@ export function subnetsOfZone({ state }: Context, machine: Machine): Subnet[] {
   return found;
 }
 
+/** DescribeSubnets of the node's zone. */
+export function describeSubnets(machine: Machine): Process<Subnet[]> {
+  return machine.ec2.call(machine.client, "DescribeSubnets", (ctx) => subnetsOfZone(ctx, machine));
+}
+
 /** Where a new ENI may be created, best first, by the settings (`node/ipamd/eni-places.ts`). */
-export function* eniPlaces(machine: Machine): Process<string[]> {
+export function* eniPlaces(machine: Machine, describe: () => Process<Subnet[]>): Process<string[]> {
   if (machine.settings.customNetworking)
     return machine.podSubnetId === undefined ? [] : [machine.podSubnetId];
-  const listed = yield* machine.ec2.call(machine.client, "DescribeSubnets", (ctx) =>
-    subnetsOfZone(ctx, machine),
-  );
+  const listed = yield* describe();
   const rules = { primarySubnetId: machine.subnetId, clusterName: undefined };
   if (!machine.settings.subnetDiscovery) return [primarySubnetOnly(listed, rules)];
   return rankSubnets(listed, rules).map(({ subnetId }) => subnetId);
@@ -128,15 +131,19 @@ export function createEniIn(
   );
 }
 
-/** DescribeInstances: the lowest device index that is neither taken nor in `reserved`. */
-export function freeDeviceIndex(machine: Machine, reserved: ReadonlySet<number>): Process<number> {
+/** DescribeInstances: the device indexes that are taken. */
+export function takenIndexes(machine: Machine): Process<ReadonlySet<number>> {
   return machine.ec2.call(machine.client, "DescribeInstances", (ctx) => {
     const instance = findInstance(ctx.state, machine.instanceId);
-    const taken = new Set(attachmentsOf(ctx.state, instance).map(({ deviceIndex }) => deviceIndex));
-    let index = 0;
-    while (taken.has(index) || reserved.has(index)) index++;
-    return index;
+    return new Set(attachmentsOf(ctx.state, instance).map(({ deviceIndex }) => deviceIndex));
   });
+}
+
+/** The lowest device index that is free, going by what is taken and what is reserved. */
+export function lowestIndex(taken: ReadonlySet<number>, reserved: ReadonlySet<number>): number {
+  let index = 0;
+  while (taken.has(index) || reserved.has(index)) index++;
+  return index;
 }
 
 /** Attaches; answers with the attachment's id and when the device will have appeared. */

@@ -1,5 +1,6 @@
 import { parseCidr4 } from "../addr/cidr.ts";
 import { formatIpv4, parseIpv4 } from "../addr/ipv4.ts";
+import type { Subnet } from "../aws/shapes.ts";
 import { messageOf } from "../base/error.ts";
 import { Ec2Fault } from "../cloud/model/fault.ts";
 import { findEni } from "../cloud/model/lookup.ts";
@@ -31,19 +32,21 @@ import {
   blocksOfEni,
   createEniIn,
   deletePatiently,
+  describeSubnets,
   detachPatiently,
   eniFacts,
   eniPlaces,
-  freeDeviceIndex,
   isGone,
   isInsufficient,
+  lowestIndex,
   type Machine,
   markForDeletion,
   type NodeDriver,
   type PodAsk,
   subnetsOfZone,
+  takenIndexes,
 } from "./machine.ts";
-import { type Process, spawn, type Task } from "./process.ts";
+import { type Process, Shared, spawn, type Task } from "./process.ts";
 
 /** How long ipamd lets a pod wait before it refuses it (`node/ipamd/daemon.ts`). */
 const longestWaitMs = 45_000;
@@ -71,6 +74,9 @@ export class EniverseNode implements NodeDriver {
   readonly #ledger: NodeLedger;
   readonly #attachmentIds = new Map<string, string>();
   readonly #reserved = new Set<number>();
+  /** ENIs that are created together need only one look at what is there. */
+  readonly #indexLook: Shared<ReadonlySet<number>>;
+  readonly #subnetsLook: Shared<Subnet[]>;
   #waiters: Waiter[] = [];
   /** Refused pods that the kubelet will bring again. */
   readonly #refused = new Set<string>();
@@ -88,6 +94,8 @@ export class EniverseNode implements NodeDriver {
 
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#indexLook = new Shared(machine.queue, () => takenIndexes(machine));
+    this.#subnetsLook = new Shared(machine.queue, () => describeSubnets(machine));
     const { mode, cooldownMs } = machine.settings;
     this.pool = createPool({ card: 0, mode, cooldownMs });
     this.#ledger = new NodeLedger([{ pool: this.pool, unmanagedEnis: 0 }]);
@@ -452,7 +460,7 @@ export class EniverseNode implements NodeDriver {
     const indexTaken = spawn(machine.queue, this.#takeIndex());
     let hasEni = false;
     try {
-      const places = yield* eniPlaces(machine);
+      const places = yield* eniPlaces(machine, () => this.#subnetsLook.answer());
       this.#ledger.newEniSubnets = places;
       let last: unknown;
       for (const subnetId of places.filter((place) => !action.avoidSubnets.includes(place))) {
@@ -488,7 +496,7 @@ export class EniverseNode implements NodeDriver {
   }
 
   *#takeIndex(): Process<number> {
-    const index = yield* freeDeviceIndex(this.#machine, this.#reserved);
+    const index = lowestIndex(yield* this.#indexLook.answer(), this.#reserved);
     this.#reserved.add(index);
     return index;
   }

@@ -12,15 +12,17 @@ import {
   blocksOfEni,
   createEniIn,
   deletePatiently,
+  describeSubnets,
   detachPatiently,
   eniFacts,
   eniPlaces,
-  freeDeviceIndex,
   isInsufficient,
+  lowestIndex,
   type Machine,
   markForDeletion,
   type NodeDriver,
   type PodAsk,
+  takenIndexes,
 } from "./machine.ts";
 import { sandboxRetryMs } from "./node.ts";
 import { type Process, spawn } from "./process.ts";
@@ -271,7 +273,7 @@ export class OfficialNode implements NodeDriver {
     const what = this.#isPrefix ? "ipv4-prefixes" : "addresses";
     let last: unknown;
     try {
-      for (const subnetId of yield* eniPlaces(machine)) {
+      for (const subnetId of yield* eniPlaces(machine, () => describeSubnets(machine))) {
         try {
           const eni = yield* createEniIn(machine, subnetId, { what, count });
           yield* this.#attach(eni, subnetId);
@@ -297,7 +299,7 @@ export class OfficialNode implements NodeDriver {
     let attached: { readonly attachmentId: string; readonly deviceAt: number };
     let index: number;
     try {
-      index = yield* freeDeviceIndex(machine, new Set());
+      index = lowestIndex(yield* takenIndexes(machine), new Set());
       attached = yield* attach(machine, eni.eniId, index);
     } catch (thrown) {
       yield* deletePatiently(machine, eni.eniId);

@@ -12,6 +12,10 @@ export class Task<T> {
   #ended: { readonly value: T } | { readonly error: unknown } | undefined;
   #waiters: (() => void)[] = [];
 
+  get isEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
   /** Calls back when the program has ended; at once when it has. */
   whenEnded(run: () => void): void {
     if (this.#ended !== undefined) run();
@@ -58,4 +62,21 @@ export function spawn<T>(queue: EventQueue, process: Process<T>): Task<T> {
   };
   step();
   return task;
+}
+
+/** A question that several programs ask: those who ask while it is under way share the one answer. */
+export class Shared<T> {
+  readonly #queue: EventQueue;
+  readonly #ask: () => Process<T>;
+  #task: Task<T> | undefined;
+
+  constructor(queue: EventQueue, ask: () => Process<T>) {
+    this.#queue = queue;
+    this.#ask = ask;
+  }
+
+  *answer(): Process<T> {
+    if (this.#task === undefined || this.#task.isEnded) this.#task = spawn(this.#queue, this.#ask());
+    return yield* this.#task.join();
+  }
 }
