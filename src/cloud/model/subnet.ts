@@ -53,8 +53,8 @@ export function createSubnet(ctx: Context, request: CreateSubnetRequest): Subnet
     );
   }
   checkSubnetBlock(state, vpc, request.cidr);
-  const siblings = state.subnets.values().filter((subnet) => subnet.vpcId === vpc.vpcId);
-  if ([...siblings].length >= ctx.settings.limits.subnetsPerVpc) {
+  const siblings = [...state.subnets.values()].filter((subnet) => subnet.vpcId === vpc.vpcId);
+  if (siblings.length >= ctx.settings.limits.subnetsPerVpc) {
     throw new Ec2Fault("SubnetLimitExceeded", "The maximum number of subnets has been reached.");
   }
   if (request.ipv6Cidr !== undefined) checkIpv6Block(state, vpc, request.ipv6Cidr);
