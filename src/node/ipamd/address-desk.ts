@@ -57,11 +57,12 @@ export class AddressDesk {
   ): Promise<Assignment[]> {
     const { save } = this.#parts;
     const given = await this.#takeOrWait(key, metadata, options.everyCard);
-    // Fewer are ready now than before: the pool may be too low.
+    const saved = given.some(({ fresh }) => fresh) ? save() : undefined;
+    // Fewer are ready now than before: the pool may be too low. After the checkpoint, which the pod waits for.
     this.#parts.loop.poke();
-    if (given.some(({ fresh }) => fresh)) {
+    if (saved !== undefined) {
       try {
-        await save();
+        await saved;
       } catch (thrown) {
         cancelFresh(key, given);
         throw thrown;

@@ -47,7 +47,8 @@ export class PoolLoop {
   poke(): void {
     if (this.#isAsked || this.#isStopped) return;
     this.#isAsked = true;
-    queueMicrotask(() => {
+    // After what is under way in this turn: a pod that has its address is not kept waiting by the next one's.
+    setImmediate(() => {
       this.#isAsked = false;
       if (!this.#isStopped) this.#decide();
     });
