@@ -56,7 +56,7 @@ export async function startLab(
   journal: LabJournal,
   log: Log,
 ): Promise<Lab> {
-  const random = seededRandom(config.seed);
+  const random = seededRandom(config.seed + countStart(paths));
   const portsFile = join(paths.state, "ports.json");
   const ports: Ports = existsSync(portsFile)
     ? (JSON.parse(readFileSync(portsFile, "utf8")) as Ports)
@@ -182,6 +182,17 @@ function serviceCidrOf(cluster: EksCluster): { serviceCidr?: string } {
 function instanceExists(cloud: Cloud, providerId: string): boolean {
   const state = cloud.state.instances.get(providerId.split("/").at(-1) ?? "")?.state;
   return state !== undefined && state !== "terminated" && state !== "shutting-down";
+}
+
+/**
+ * How often the lab was started before. Each start has random numbers of its own: with those of the start before, new
+ * resources would get the ids of old ones.
+ */
+function countStart(paths: LabPaths): number {
+  const file = join(paths.state, "starts");
+  const before = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  writeFileSync(file, String(before + 1));
+  return before;
 }
 
 function endpointsOf(cloud: Cloud, listeners: Listeners, kubernetesUrl: string): LabEndpoints {
