@@ -85,7 +85,7 @@ async function seenFrom(
   );
   const target = to ?? { address, port: 8080 };
   const client = inNetns(from, () =>
-    Bun.spawn(["timeout", "1", "bash", "-c", `: </dev/tcp/${target.address}/${target.port}`], {
+    Bun.spawn(["timeout", "4", "bash", "-c", `: </dev/tcp/${target.address}/${target.port}`], {
       stderr: "ignore",
     }),
   );
