@@ -1,6 +1,6 @@
 import type { PoolEntry } from "../../node/ipamd/pool-page.ts";
 import type { ChainEnd, Link } from "./chain.ts";
-import { describeAction, shortName } from "./explain-pool.ts";
+import { describeAction, ruleOf, shortName } from "./explain-pool.ts";
 import type { NodeSeen, Observation, PodSeen, SandboxSeen } from "./observation.ts";
 
 /** Why a pod has the address that it has; ends at its containers when these are what it waits for. */
@@ -104,17 +104,12 @@ export function blockLinks(seen: Observation, entry: PoolEntry, node: NodeSeen):
     return blocks.includes(entry.address) || blocks.includes(entry.cidr);
   });
   if (source === undefined) return [place];
-  const { rule, settings } = source.reason;
   return [
     place,
     {
       what: `EC2 gave it when ipamd decided to ${describeAction(source.action)}`,
       evidence: `ipamd /v1/decisions, ${source.time}, took ${source.tookMs ?? "?"} ms`,
-      rule,
-      ...(settings.length === 0 ? {} : { setting: settings.map((name) => withValue(seen, name)).join(", ") }),
+      ...ruleOf(seen, source.reason),
     },
   ];
 }
-
-const withValue = (seen: Observation, name: string): string =>
-  seen.awsNodeEnv[name] === undefined ? name : `${name}=${seen.awsNodeEnv[name]}`;

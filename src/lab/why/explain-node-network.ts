@@ -18,6 +18,14 @@ export function explainNodeNetwork(seen: Observation, node: NodeSeen, waiting: n
         },
       ];
   if (awsNode === undefined) {
+    const homeless = seen.pods.filter(
+      (pod) =>
+        pod.namespace === "kube-system" && pod.name.startsWith("aws-node-") && pod.nodeName === undefined,
+    );
+    const why = homeless.flatMap(({ name: pod, events }) => {
+      const event = events.findLast(({ reason }) => reason === "FailedScheduling");
+      return event === undefined ? [] : [`; ${pod} waits for a node: ${event.message}`];
+    });
     return {
       cause: "aws-node-missing",
       summary: `no aws-node pod runs on ${name}, so nothing gives addresses there`,
@@ -25,7 +33,7 @@ export function explainNodeNetwork(seen: Observation, node: NodeSeen, waiting: n
         ...conditions,
         {
           what: `the DaemonSet aws-node has no pod on ${name}`,
-          evidence: "pods of kube-system with the label k8s-app=aws-node",
+          evidence: `pods of kube-system with the label k8s-app=aws-node${why.join("")}`,
           rule: "ipamd is a container of aws-node; without it the plugin has nobody to ask",
         },
       ],

@@ -1,12 +1,11 @@
 import { cidr4Has, tryParseCidr } from "../../addr/cidr.ts";
 import { tryParseIpv4 } from "../../addr/ipv4.ts";
-import { explainReason } from "../../ipam/explain.ts";
 import type { PoolEntry } from "../../node/ipamd/pool-page.ts";
 import { type Chain, chainOf, type Link } from "./chain.ts";
 import { blockLinks, givenLink } from "./explain-assigned.ts";
 import { explainNodeNetwork } from "./explain-node-network.ts";
 import { waitingOn } from "./explain-pod.ts";
-import { describeAction, poolCounts, poolLink, shortName } from "./explain-pool.ts";
+import { decisionLink, poolCounts, poolLink, shortName } from "./explain-pool.ts";
 import type { EniSeen, NodeSeen, Observation } from "./observation.ts";
 
 const holds = (block: string, address: string): boolean => {
@@ -148,7 +147,7 @@ export function explainEni(seen: Observation, eni: EniSeen): Chain {
     evidence: `ipamd /v1/pool on ${node.instanceId}${pods.length === 0 ? "" : `: ${pods.map(({ pod }) => pod?.name).join(", ")}`}`,
     rule: "an ENI with a pod on it is never freed",
   };
-  const why = node.ipamd.answers ? whyKept(node, eni, pods.length) : [];
+  const why = node.ipamd.answers ? whyKept(seen, node, eni, pods.length) : [];
   return chainOf(subject, [...links, use, ...why], {
     cause: "none",
     summary:
@@ -178,19 +177,13 @@ function ownerLink({ eniId, tags, description }: EniSeen): Link {
 }
 
 /** The decisions that brought the ENI, and the last notes that keep it. */
-function whyKept(node: NodeSeen, { eniId }: EniSeen, pods: number): Link[] {
+function whyKept(seen: Observation, node: NodeSeen, { eniId }: EniSeen, pods: number): Link[] {
   const decisions = node.ipamd.answers ? node.ipamd.decisions : [];
   const made = decisions.find(({ outcome }) => outcome?.kind === "created" && outcome.eni.id === eniId);
   const last = decisions.findLast(({ kind }) => kind === "not-done");
-  const linkOf = (entry: (typeof decisions)[number], what: string): Link => ({
-    what,
-    evidence: `ipamd /v1/decisions, ${entry.time}`,
-    rule: explainReason(entry.reason),
-    ...(entry.reason.settings.length === 0 ? {} : { setting: entry.reason.settings.join(", ") }),
-  });
   return [
-    ...(made === undefined ? [] : [linkOf(made, `ipamd decided to ${describeAction(made.action)}`)]),
-    ...(last === undefined || pods > 0 ? [] : [linkOf(last, "ipamd decided not to change it")]),
+    ...(made === undefined ? [] : [decisionLink(seen, made)]),
+    ...(last === undefined || pods > 0 ? [] : [decisionLink(seen, last)]),
   ];
 }
 
@@ -207,15 +200,7 @@ export function explainNode(seen: Observation, node: NodeSeen): Chain {
   if (!ipamd.answers || waiting > 0)
     return chainOf(subject, [state], explainNodeNetwork(seen, node, Math.max(1, waiting)));
   const { total, assigned, assignable } = poolCounts(ipamd);
-  const decided = ipamd.decisions.slice(-3).map(
-    ({ kind, time, action, reason }): Link => ({
-      what:
-        kind === "action" ? `ipamd decided to ${describeAction(action)}` : "ipamd decided to change nothing",
-      evidence: `ipamd /v1/decisions, ${time}`,
-      rule: explainReason(reason),
-      ...(reason.settings.length === 0 ? {} : { setting: reason.settings.join(", ") }),
-    }),
-  );
+  const decided = ipamd.decisions.slice(-3).map((entry) => decisionLink(seen, entry));
   return chainOf(subject, [state, poolLink(node, ipamd), ...decided], {
     cause: node.cordoned ? "cordoned" : "none",
     summary: `${shortName(node.name)} holds ${total} addresses: ${assigned} given, ${assignable} ready for the next pods`,

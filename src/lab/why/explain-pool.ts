@@ -2,7 +2,7 @@ import { explainReason } from "../../ipam/explain.ts";
 import type { Action, Reason } from "../../ipam/types.ts";
 import type { DecisionEntry } from "../../node/ipamd/decision-log.ts";
 import type { ChainEnd, Link } from "./chain.ts";
-import { ec2End } from "./explain-ec2.ts";
+import { ec2CodeIn, ec2End } from "./explain-ec2.ts";
 import type { IpamdSeen, NodeSeen, Observation } from "./observation.ts";
 
 type Answering = Extract<IpamdSeen, { readonly answers: true }>;
@@ -49,28 +49,28 @@ export function explainPool(seen: Observation, node: NodeSeen, ipamd: Answering,
   }
   const notes = latestNotes(ipamd.decisions);
   const growth = growthActions(ipamd.decisions);
-  const notGrown = growthNotes(notes).map(noteLink);
+  const notGrown = growthNotes(notes).map((note) => noteLink(seen, note));
   if (counts.cooling > 0 && counts.assignable + counts.cooling >= waiting && !isUnderWay(growth)) {
     return cooldownEnd(seen, node, ipamd, counts.cooling, [held, ...notGrown]);
   }
   const failed = lastFailure(growth);
-  if (failed !== undefined) return ec2End(seen, node, failed, [held, ...wantLink(growth)]);
+  if (failed !== undefined) return ec2End(seen, node, failed, [held, ...wantLink(seen, growth)]);
   for (const note of notes) {
     const end = refusalEnd(seen, node, note, ipamd, counts);
-    if (end !== undefined) return { ...end, links: [held, noteLink(note), ...(end.links ?? [])] };
+    if (end !== undefined) return { ...end, links: [held, noteLink(seen, note), ...(end.links ?? [])] };
   }
   if (isUnderWay(growth)) {
     return {
       cause: "in-progress",
       summary: `ipamd of ${shortName(node.name)} is fetching addresses from EC2 now`,
-      links: [held, ...wantLink(growth)],
+      links: [held, ...wantLink(seen, growth)],
       change: ["Wait: EC2 needs a moment to create and attach"],
     };
   }
   return {
     cause: counts.cooling > 0 ? "cooldown" : "in-progress",
     summary: `no address is ready on ${shortName(node.name)}, and ipamd has decided nothing about it yet`,
-    links: [held, ...notes.map(noteLink)],
+    links: [held, ...notes.map((note) => noteLink(seen, note))],
     change: ["Ask again in some seconds", "eniverse logs of aws-node on the node tell more"],
   };
 }
@@ -241,23 +241,42 @@ const growthActions = (decisions: readonly DecisionEntry[]): DecisionEntry[] =>
 const isUnderWay = (growth: readonly DecisionEntry[]): boolean =>
   growth.some(({ outcome }) => outcome === undefined);
 
-/** The newest growth that ended, if it failed. */
+/**
+ * The failure that growth ends at now: since the last success, the newest one that tells EC2's own code (what fails
+ * after it may only be for want of a subnet to try), else the newest.
+ */
 function lastFailure(growth: readonly DecisionEntry[]): DecisionEntry | undefined {
-  const ended = growth.findLast(({ outcome }) => outcome !== undefined);
-  return ended?.outcome?.kind === "failed" ? ended : undefined;
+  const ended = growth.filter(({ outcome }) => outcome !== undefined);
+  const since = ended.slice(ended.findLastIndex(({ outcome }) => outcome?.kind !== "failed") + 1);
+  const tells = ({ outcome }: DecisionEntry): boolean =>
+    outcome?.kind === "failed" && ec2CodeIn(outcome.error) !== undefined;
+  return since.findLast(tells) ?? since.at(-1);
 }
 
-function wantLink(growth: readonly DecisionEntry[]): Link[] {
+function wantLink(seen: Observation, growth: readonly DecisionEntry[]): Link[] {
   const last = growth.at(-1);
-  if (last === undefined) return [];
-  return [
-    {
-      what: `ipamd decided to ${describeAction(last.action)}`,
-      evidence: `ipamd /v1/decisions, ${last.time}`,
-      rule: explainReason(last.reason),
-      ...(last.reason.settings.length === 0 ? {} : { setting: last.reason.settings.join(", ") }),
-    },
-  ];
+  return last === undefined ? [] : [decisionLink(seen, last)];
+}
+
+/** What ipamd decided, in the words of its own reason and with the settings that took part. */
+export function decisionLink(seen: Observation, { kind, time, action, reason }: DecisionEntry): Link {
+  return {
+    what:
+      kind === "action" ? `ipamd decided to ${describeAction(action)}` : "ipamd decided to change nothing",
+    evidence: `ipamd /v1/decisions, ${time}`,
+    ...ruleOf(seen, reason),
+  };
+}
+
+/** A reason as the rule of a link, its settings with their values. */
+export function ruleOf(seen: Observation, reason: Reason): Pick<Link, "rule" | "setting"> {
+  const rule = explainReason({ ...reason, settings: [] });
+  const { settings } = reason;
+  if (settings.length === 0) return { rule };
+  const values = settings.map(
+    (name) => `${name}${seen.awsNodeEnv[name] === undefined ? " not set" : `=${seen.awsNodeEnv[name]}`}`,
+  );
+  return { rule, setting: values.join(", ") };
 }
 
 export function describeAction(action: Action | undefined): string {
@@ -275,12 +294,11 @@ export function describeAction(action: Action | undefined): string {
   }
 }
 
-function noteLink(note: Reason): Link {
+function noteLink(seen: Observation, note: Reason): Link {
   return {
-    what: `ipamd fetches no more: ${explainReason(note)}`,
-    evidence: "ipamd /v1/decisions, not-done",
-    rule: note.rule,
-    ...(note.settings.length === 0 ? {} : { setting: note.settings.join(", ") }),
+    what: "ipamd decided to fetch no more",
+    evidence: `ipamd /v1/decisions, not-done: ${note.rule}`,
+    ...ruleOf(seen, note),
   };
 }
 
