@@ -98,6 +98,15 @@ export class CardView {
     return Math.max(this.settings.slotsPerEni - taken, 0);
   }
 
+  /** Slots that ENIs being created will have left. */
+  get slotsComing(): number {
+    return this.#inFlight.reduce(
+      (slots, action) =>
+        slots + (action.kind === "create-eni" ? Math.max(this.settings.slotsPerEni - action.count, 0) : 0),
+      0,
+    );
+  }
+
   /** True when the ENI may get addresses for new pods. */
   mayGrow(eni: EniView): boolean {
     return !eni.trunk && this.serves(eni);

@@ -27,6 +27,23 @@ describe("growing", () => {
     expect(actionsOf(byIp.decide())).toEqual([{ ...create, count: 3 }]);
   });
 
+  test("pods that come one by one wait for the ENI that is on its way, and it is grown when it is there", () => {
+    const cloud = cloudWith({ warmIpTarget: 2 }, { "eni-0": singles(14, 9) });
+    cloud.land(14);
+    const [creation] = cloud.begin();
+    expect(creation?.action).toMatchObject({ kind: "create-eni", count: 2 });
+    cloud.land(20);
+    expect(cloud.decide().actions).toEqual([]);
+    // Two of the fourteen slots are ordered: beyond the other twelve another ENI is needed.
+    cloud.land(27);
+    expect(actionsOf(cloud.decide())).toMatchObject([{ kind: "create-eni", count: 1 }]);
+    cloud.land(20);
+    if (creation !== undefined) cloud.finish(creation);
+    cloud.settle();
+    expect(cloud.slots()).toEqual([14, 8]);
+    expect(cloud.calls.map(({ kind }) => kind)).toEqual(["create-eni", "assign"]);
+  });
+
   test("all that waiting pods need is ordered at once, and not twice", () => {
     const cloud = cloudWith({ warmEniTarget: 1 }, { "eni-0": singles(4) });
     cloud.land(30);

@@ -71,6 +71,8 @@ function fillPlaces(view: CardView, node: NodeState, plan: Plan): number {
     const reason = growthReason(view, why, view.counts(planned));
     plan.actions.push({ action: { ...action, count: fill(view.slotsFreeOn(eni)) }, reason });
   }
+  // An ENI that is being created has free slots sooner than another one could come: it is grown when it is there.
+  fill(view.slotsComing);
   for (let room = view.roomForEnis; missing !== undefined; room--) {
     if (room <= 0) {
       const values = { enis: view.enis.length, allowed: view.enisAllowed };
