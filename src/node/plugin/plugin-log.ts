@@ -21,7 +21,34 @@ export function pluginLog(stdin: Uint8Array, caller: string, hostRoot = ""): Log
   const config = readConfig(stdin);
   const level = levels[config.level.toLowerCase()] ?? "debug";
   if (config.file === "stdout") return noLog;
-  return jsonLog(writerOf(mountedAt(hostRoot, config.file)), { caller, level });
+  return jsonLog(delayed(writerOf(mountedAt(hostRoot, config.file))), { caller, level });
+}
+
+/** About as long as a call takes: its lines are written while somebody else is waited for. */
+const delayMs = 2;
+
+/** What is still to be written, of all calls. */
+const unwritten = new Set<() => void>();
+process.on("exit", () => {
+  for (const flush of unwritten) flush();
+});
+
+/** Collects lines for a moment and writes them in one go; at the latest when the program ends. */
+function delayed(write: (lines: string) => void): (line: string) => void {
+  let pending = "";
+  const flush = (): void => {
+    unwritten.delete(flush);
+    const lines = pending;
+    pending = "";
+    if (lines !== "") write(lines);
+  };
+  return (line) => {
+    if (pending === "") {
+      unwritten.add(flush);
+      setTimeout(flush, delayMs);
+    }
+    pending += line;
+  };
 }
 
 /** Appends lines to a file; "" and "stderr" stand for standard error. */

@@ -92,14 +92,16 @@ static int send_request(int fd) {
   uint32_t length = 0;
   for (char **variable = environ; *variable != NULL; variable++)
     if (strncmp(*variable, "CNI_", 4) == 0) length += (uint32_t)strlen(*variable) + 1;
-  char *frame = malloc(12 + length), *at = frame + 12;
+  char *frame = malloc(12 + length + input_length), *at = frame + 12;
   if (frame == NULL) die("cannot write the request");
   uint32_t numbers[2] = {htonl(length), htonl((uint32_t)input_length)};
   memcpy(frame, "CNI1", 4);
   memcpy(frame + 4, numbers, 8);
   for (char **variable = environ; *variable != NULL; variable++)
     if (strncmp(*variable, "CNI_", 4) == 0) at = stpcpy(at, *variable) + 1;
-  int failed = write_fully(fd, frame, 12 + length) < 0 || write_fully(fd, input, input_length) < 0;
+  /* In one piece, so that ipamd wakes up once. */
+  memcpy(at, input, input_length);
+  int failed = write_fully(fd, frame, 12 + length + input_length) < 0;
   free(frame);
   return failed ? -1 : 0;
 }
