@@ -1,15 +1,16 @@
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { EC2Client } from "@aws-sdk/client-ec2";
+import { promisify } from "node:util";
+import { DescribeNetworkInterfacesCommand, EC2Client, type NetworkInterface } from "@aws-sdk/client-ec2";
 import { hasCode } from "../base/error.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { createKubeClient } from "../kube/fetch-client.ts";
 import { clientConfigOf } from "../kube/kubeconfig.ts";
-import { daemonSets, type Event, events } from "../kube/resources.ts";
+import { daemonSets, type Event, events, pods } from "../kube/resources.ts";
 import { type LabMachine, labStatus } from "./control.ts";
 import { type LabPaths, labPaths } from "./paths.ts";
 
@@ -42,8 +43,8 @@ export interface LabBed {
   /** The same; throws with all that was printed when it fails. */
   succeed(...args: readonly string[]): string;
   json<T>(...args: readonly string[]): T;
-  /** Brings the lab up from the text of a `lab.yaml`. */
-  upFrom(yaml: string): void;
+  /** Brings the lab up from the text of a `lab.yaml`; resolves when its nodes are Ready. */
+  upFrom(yaml: string): Promise<void>;
   /** Takes the lab down, when it is there. */
   down(): void;
   machines(): Promise<readonly LabMachine[]>;
@@ -52,10 +53,14 @@ export interface LabBed {
   addresses(): AddressRow[];
   kube(): KubeClient;
   ec2(): Promise<EC2Client>;
+  /** The attached ENIs of a node (its name or the start of it) by device index, as EC2 shows them. */
+  enis(node: string): Promise<NetworkInterface[]>;
   /** `kubectl set env daemonset aws-node`; null takes a variable out. Does not wait. */
   setEnv(env: Readonly<Record<string, string | null>>): Promise<void>;
   /** {@link setEnv}, then `kubectl rollout status`. */
   rollOut(env: Readonly<Record<string, string | null>>): Promise<void>;
+  /** Deletes the aws-node pods: ipamd starts again at once, without a back-off. Does not wait. */
+  restartAwsNode(): Promise<void>;
   /** Warning events, newest last. */
   warnings(): Promise<Event[]>;
 }
@@ -64,6 +69,7 @@ export interface LabBed {
 export function labBed(label: string): LabBed {
   const paths = labPaths(`${label}${process.pid}`);
   let client: KubeClient | undefined;
+  let ec2Client: EC2Client | undefined;
   const run = (...args: readonly string[]): Run => {
     const argv = [command, "--name", paths.name, ...args];
     const { status, stdout, stderr } = spawnSync(process.execPath, argv, {
@@ -82,6 +88,14 @@ export function labBed(label: string): LabBed {
     client ??= createKubeClient(clientConfigOf(readFileSync(paths.kubeconfig, "utf8")));
     return client;
   };
+  const ec2 = async (): Promise<EC2Client> => {
+    if (ec2Client !== undefined) return ec2Client;
+    const { endpoints } = await labStatus(paths);
+    if (endpoints === undefined) throw new Error(`the lab ${paths.name} has no endpoints yet`);
+    const { aws, region, accessKeyId, secretAccessKey } = endpoints;
+    ec2Client = new EC2Client({ endpoint: aws, region, credentials: { accessKeyId, secretAccessKey } });
+    return ec2Client;
+  };
   const setEnv: LabBed["setEnv"] = async (env) => {
     const entries = Object.entries(env).map(([name, value]) =>
       value === null ? { name, $patch: "delete" } : { name, value },
@@ -96,12 +110,13 @@ export function labBed(label: string): LabBed {
     json,
     kube,
     setEnv,
-    upFrom: (yaml) => {
+    upFrom: async (yaml) => {
       const folder = mkdtempSync(join(tmpdir(), "lab-bed-"));
       try {
         const file = join(folder, "lab.yaml");
         writeFileSync(file, yaml);
-        succeed("up", "--config", file, "--detach");
+        const argv = [command, "--name", paths.name, "up", "--config", file, "--detach"];
+        await promisify(execFile)(process.execPath, argv, { timeout: 120_000 });
       } finally {
         rmSync(folder, { recursive: true });
       }
@@ -112,19 +127,25 @@ export function labBed(label: string): LabBed {
     machines: async () => (await labStatus(paths)).machines,
     on: (node, ...words) => succeed("node", node, "--", ...words),
     addresses: () => json<AddressRow[]>("get", "addresses"),
-    ec2: async () => {
-      const { endpoints } = await labStatus(paths);
-      if (endpoints === undefined) throw new Error(`the lab ${paths.name} has no endpoints yet`);
-      const { EC2Client } = await import("@aws-sdk/client-ec2");
-      return new EC2Client({
-        endpoint: endpoints.aws,
-        region: endpoints.region,
-        credentials: { accessKeyId: endpoints.accessKeyId, secretAccessKey: endpoints.secretAccessKey },
-      });
+    ec2,
+    enis: async (node) => {
+      const { machines } = await labStatus(paths);
+      const machine = machines.find(({ nodeName }) => nodeName.startsWith(node));
+      if (machine === undefined) throw new Error(`no node ${node}`);
+      const filter = { Name: "attachment.instance-id", Values: [machine.instanceId] };
+      const { NetworkInterfaces: enis = [] } = await (await ec2()).send(
+        new DescribeNetworkInterfacesCommand({ Filters: [filter] }),
+      );
+      return enis.sort((a, b) => (a.Attachment?.DeviceIndex ?? 0) - (b.Attachment?.DeviceIndex ?? 0));
     },
     rollOut: async (env) => {
       await setEnv(env);
       await until("aws-node is rolled out", () => isRolledOut(kube()));
+    },
+    restartAwsNode: async () => {
+      const where = { namespace: "kube-system", labelSelector: "k8s-app=aws-node" };
+      const { items } = await kube().list(pods, where);
+      await Promise.all(items.map(({ metadata }) => kube().delete(pods, metadata.name, where)));
     },
     warnings: async () => {
       const { items } = await kube().list(events);
