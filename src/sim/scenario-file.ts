@@ -1,4 +1,4 @@
-import { Ajv } from "ajv";
+import { Ajv, type ValidateFunction } from "ajv";
 import { readYamlForm } from "../base/yaml-form.ts";
 import { readTrace } from "./csv-trace.ts";
 import { completeScenario } from "./defaults.ts";
@@ -8,14 +8,16 @@ import type { ScenarioForm } from "./scenario-form.ts";
 import { scenarioSchema } from "./scenario-schema.ts";
 import { parseSpan } from "./time-span.ts";
 
-const validate = new Ajv({ allErrors: true, verbose: true }).compile<ScenarioForm>(scenarioSchema);
+/** Compiled when the first scenario is read: most programs that import this write theirs themselves. */
+let compiled: ValidateFunction<ScenarioForm> | undefined;
 
 /**
  * Reads a scenario. `readText` gives the text of a file that it names (CSV traces), by the path as written.
  * Throws `invalid_argument` naming the file and the line, or the field, with what was found and what is allowed.
  */
 export function readScenario(text: string, file: string, readText: (path: string) => string): Scenario {
-  const form = readYamlForm(text, file, validate, "docs/simulate.md");
+  compiled ??= new Ajv({ allErrors: true, verbose: true }).compile<ScenarioForm>(scenarioSchema);
+  const form = readYamlForm(text, file, compiled, "docs/simulate.md");
   const durationMs = span(form.duration, "duration") ?? 600_000;
   const sampleMs = span(form.sample, "sample");
   const throttling = form.ec2?.throttling;
