@@ -7,6 +7,18 @@
  */
 export { EniverseError, type ErrorCode, type ErrorParts } from "../base/error.ts";
 export {
+  type BurstInput,
+  type BurstResult,
+  completeScenario,
+  htmlReport,
+  type Report,
+  readScenario,
+  type Scenario,
+  type ScenarioInput,
+  simulate,
+  simulateBurst,
+} from "../sim/index.ts";
+export {
   type ChanceRow,
   type FragmentationAnswer,
   type PlanFragmentationInput,
