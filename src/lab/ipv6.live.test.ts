@@ -159,9 +159,9 @@ const isEgress = (base: number | bigint): boolean =>
 describe.skipIf(!isRoot)("an IPv4 cluster with IPv6 egress", () => {
   const bed = labBed("four");
 
-  beforeAll(() => {
+  beforeAll(async () => {
     // A t3.small has room for three pods on an ENI.
-    bed.upFrom(`
+    await bed.upFrom(`
 vpc: {ipv6: true}
 nodeGroups: [{name: workers, instanceType: t3.small, count: 2}]
 awsNode: {env: {ENABLE_V6_EGRESS: "true"}}
