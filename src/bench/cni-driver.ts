@@ -30,7 +30,10 @@ interface Sandbox {
 const work = JSON.parse(readFileSync(0, "utf8")) as CniWork;
 
 await untilPoolHolds(work.freeAddresses);
-await block(work.peers, 4, "one at a time");
+for (let done = 0; done < work.warmUpBlocks; done++) {
+  progress(`warming up, ${done + 1} of ${work.warmUpBlocks}`);
+  for (const how of ["one at a time", "at once"] as const) await block(work.peers, work.width, how);
+}
 const times: PeerTimes[] = work.peers.map(({ name }) => ({ name, oneAtATime: [], atOnce: [] }));
 for (let done = 0; done < work.blocks; done++) {
   progress(`block ${done + 1} of ${work.blocks}`);

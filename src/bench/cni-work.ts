@@ -14,6 +14,8 @@ export interface CniWork {
   readonly width: number;
   /** Blocks of each way to call. */
   readonly blocks: number;
+  /** Blocks before them that do not count: ipamd runs for months, and its runtime compiles what is hot. */
+  readonly warmUpBlocks: number;
   /** What ipamd's pool must hold before anything is measured. */
   readonly freeAddresses: number;
 }
