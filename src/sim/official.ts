@@ -3,6 +3,7 @@ import { formatIpv4, parseIpv4 } from "../addr/ipv4.ts";
 import { messageOf } from "../base/error.ts";
 import { Ec2Fault } from "../cloud/model/fault.ts";
 import { assignPrivateAddresses, unassignPrivateAddresses } from "../cloud/model/private-addresses.ts";
+import type { AttachedEni } from "../ipam/facts.ts";
 import { createPool } from "../ipam/pool.ts";
 import { addressesPerPrefix } from "../ipam/settings.ts";
 import type { EniView, PodKey, Pool } from "../ipam/types.ts";
@@ -36,6 +37,7 @@ const imdsTries = 12;
 const imdsFirstPauseMs = 100;
 const afterDetachMs = 2_000;
 const hourMs = 3_600_000;
+const reconcileMs = 60_000;
 
 /**
  * A node under the official algorithm's schedule, over the same model of EC2: one goroutine that wakes every
@@ -51,6 +53,8 @@ export class OfficialNode implements NodeDriver {
   #isStopped = false;
   #lastDecreaseAt = Number.NEGATIVE_INFINITY;
   #insufficientAt = Number.NEGATIVE_INFINITY;
+  /** When the pool was last changed in EC2, or reconciled. */
+  #lastActionAt = 0;
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -112,8 +116,8 @@ export class OfficialNode implements NodeDriver {
       yield halfCycleMs;
       if (this.#isStopped) return;
       yield* this.#updatePool();
-      // The reconcile finds nothing: the model is never out of step with itself.
       yield halfCycleMs;
+      yield* this.#reconcile();
     }
   }
 
@@ -129,37 +133,36 @@ export class OfficialNode implements NodeDriver {
 
   /** What is attached is tagged and taken in, security groups are set, and one increase is run. */
   *#nodeInit(): Process<void> {
-    const { ec2, client, settings } = this.#machine;
-    yield* this.#try(
-      "DescribeNetworkInterfaces",
-      ec2.call(client, "DescribeNetworkInterfaces", () => {}),
-    );
-    for (const eni of attachedEnis(this.#machine)) {
-      if (settings.provisioning)
-        yield* this.#try(
-          "CreateTags",
-          ec2.call(client, "CreateTags", () => {}),
-        );
-      if (settings.subnetDiscovery)
-        yield* this.#try(
-          "DescribeSubnets",
-          ec2.call(client, "DescribeSubnets", () => {}),
-        );
-      const own = parseIpv4(eni.primaryAddress ?? "0.0.0.0");
-      const facts = { eniId: eni.id, subnetId: eni.subnetId, addresses: [own] };
-      this.pool.addEni(
-        eniFacts(facts, eni.deviceNumber, eni.primary && settings.customNetworking),
-        this.#now,
-      );
-      for (const address of eni.addresses) this.pool.addCidr(eni.id, `${address}/32`);
-      for (const prefix of eni.ipv4Prefixes) this.pool.addCidr(eni.id, prefix);
-    }
+    const { settings } = this.#machine;
+    yield* this.#call("DescribeNetworkInterfaces");
+    for (const eni of attachedEnis(this.#machine)) yield* this.#takeIn(eni);
+    this.#lastActionAt = this.#now;
     if (!settings.provisioning) return;
-    yield* this.#try(
-      "ModifyNetworkInterfaceAttribute",
-      ec2.call(client, "ModifyNetworkInterfaceAttribute", () => {}),
-    );
+    yield* this.#call("ModifyNetworkInterfaceAttribute");
     if (this.#isTooLow()) yield* this.#increase();
+  }
+
+  /** Tags an attached ENI and adds it to the data store. */
+  *#takeIn(eni: AttachedEni): Process<void> {
+    const { settings } = this.#machine;
+    if (settings.provisioning) yield* this.#call("CreateTags");
+    if (settings.subnetDiscovery) yield* this.#call("DescribeSubnets");
+    if (this.pool.eni(eni.id) !== undefined) return;
+    const own = parseIpv4(eni.primaryAddress ?? "0.0.0.0");
+    const facts = { eniId: eni.id, subnetId: eni.subnetId, addresses: [own] };
+    const excluded = eni.primary && settings.customNetworking;
+    this.pool.addEni(eniFacts(facts, eni.deviceNumber, excluded), this.#now);
+    for (const address of eni.addresses) this.pool.addCidr(eni.id, `${address}/32`);
+    for (const prefix of eni.ipv4Prefixes) this.pool.addCidr(eni.id, prefix);
+  }
+
+  /** Once the pool was left alone for a minute, ENIs are adopted that were attached and then given up on. */
+  *#reconcile(): Process<void> {
+    if (this.#isStopped || this.#now - this.#lastActionAt <= reconcileMs) return;
+    const unknown = attachedEnis(this.#machine).filter(({ id }) => this.pool.eni(id) === undefined);
+    if (unknown.length > 0) yield* this.#call("DescribeNetworkInterfaces");
+    for (const eni of unknown) yield* this.#takeIn(eni);
+    this.#lastActionAt = this.#now;
   }
 
   *#updatePool(): Process<void> {
@@ -171,6 +174,7 @@ export class OfficialNode implements NodeDriver {
     else if (surplus > 0 && this.#now - this.#lastDecreaseAt > decreaseSpacingMs) {
       yield* this.#decrease(surplus);
       this.#lastDecreaseAt = this.#now;
+      this.#lastActionAt = this.#now;
     }
     if (mayFree) yield* this.#freeOneEni();
   }
@@ -224,6 +228,7 @@ export class OfficialNode implements NodeDriver {
     for (const eni of this.#growable()) {
       try {
         yield* this.#assign(eni, Math.min(settings.slotsPerEni - eni.cidrCount, want));
+        this.#lastActionAt = this.#now;
         return;
       } catch (thrown) {
         this.#failed("AssignPrivateIpAddresses", thrown);
@@ -277,6 +282,7 @@ export class OfficialNode implements NodeDriver {
         try {
           const eni = yield* createEniIn(machine, subnetId, { what, count });
           yield* this.#attach(eni, subnetId);
+          this.#lastActionAt = this.#now;
           return;
         } catch (thrown) {
           last = thrown;
@@ -306,7 +312,12 @@ export class OfficialNode implements NodeDriver {
       throw thrown;
     }
     this.#attachmentIds.set(eni.eniId, attached.attachmentId);
-    yield* markForDeletion(machine, eni.eniId, attached.attachmentId);
+    try {
+      yield* markForDeletion(machine, eni.eniId, attached.attachmentId);
+    } catch (thrown) {
+      yield* this.#free(eni.eniId);
+      throw thrown;
+    }
     yield* this.#waitForMetadata(attached.deviceAt + machine.imdsLagMs);
     if (machine.settings.subnetDiscovery)
       yield* machine.ec2.call(machine.client, "DescribeSubnets", () => {});
@@ -355,17 +366,17 @@ export class OfficialNode implements NodeDriver {
     const eni = this.pool.enis().find((each) => this.#isDeletable(each));
     if (eni === undefined) return;
     this.pool.removeEni(eni.id);
-    yield* this.#try("DescribeNetworkInterfaces", this.#describe(eni.id));
-    const attachmentId = this.#attachmentIds.get(eni.id);
+    yield* this.#free(eni.id);
+  }
+
+  *#free(eniId: string): Process<void> {
+    yield* this.#call("DescribeNetworkInterfaces");
+    const attachmentId = this.#attachmentIds.get(eniId);
     if (attachmentId !== undefined) {
       yield* this.#try("DetachNetworkInterface", detachPatiently(this.#machine, attachmentId));
       yield afterDetachMs;
     }
-    yield* this.#try("DeleteNetworkInterface", deletePatiently(this.#machine, eni.id));
-  }
-
-  #describe(_eniId: string): Process<void> {
-    return this.#machine.ec2.call(this.#machine.client, "DescribeNetworkInterfaces", () => {});
+    yield* this.#try("DeleteNetworkInterface", deletePatiently(this.#machine, eniId));
   }
 
   #isDeletable(eni: EniView): boolean {
@@ -384,6 +395,15 @@ export class OfficialNode implements NodeDriver {
       return false;
     if (minimumIpTarget !== 0 && sum(({ total }) => total) < whole(minimumIpTarget)) return false;
     return !this.#isPrefix || warmPrefixTarget === 0 || sum(({ empty }) => empty) >= warmPrefixTarget;
+  }
+
+  /** A call of which only the time and the place in the buckets count. */
+  *#call(action: string): Process<void> {
+    const { ec2, client } = this.#machine;
+    yield* this.#try(
+      action,
+      ec2.call(client, action, () => {}),
+    );
   }
 
   *#try(what: string, work: Process<unknown>): Process<void> {
