@@ -1,14 +1,8 @@
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import {
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type sendUnaryData,
-  type UntypedHandleCall,
-} from "@grpc/grpc-js";
 import { jsonLog } from "../../base/log.ts";
 import { serviceOf } from "../../node/rpc/load.ts";
+import { unaryServer } from "../../node/rpc/unary-server.ts";
 
 /**
  * The program of the image `aws-network-policy-agent`: serves rpc.NPBackend, which the plugin aws-cni calls for
@@ -24,35 +18,30 @@ interface PodRequest {
   readonly InterfaceCount?: number;
 }
 
-type Call = ServerUnaryCall<PodRequest, { Success: boolean }>;
-type Reply = sendUnaryData<{ Success: boolean }>;
-
-const handlers: Record<string, UntypedHandleCall> = {
-  EnforceNpToPod: (call: Call, reply: Reply) => {
-    const { K8S_POD_NAMESPACE, K8S_POD_NAME, NETWORK_POLICY_MODE, InterfaceCount } = call.request;
+const handlers = {
+  EnforceNpToPod: async (request: PodRequest) => {
+    const { K8S_POD_NAMESPACE, K8S_POD_NAME, NETWORK_POLICY_MODE, InterfaceCount } = request;
     log("info", "policies are not enforced in this version: all traffic of the pod is let through", {
       pod: `${K8S_POD_NAMESPACE}/${K8S_POD_NAME}`,
       mode: NETWORK_POLICY_MODE,
       interfaces: InterfaceCount,
     });
-    reply(null, { Success: true });
+    return { Success: true };
   },
-  DeletePodNp: (call: Call, reply: Reply) => {
-    const { K8S_POD_NAMESPACE, K8S_POD_NAME } = call.request;
+  DeletePodNp: async ({ K8S_POD_NAMESPACE, K8S_POD_NAME }: PodRequest) => {
     log("info", "pod is gone", { pod: `${K8S_POD_NAMESPACE}/${K8S_POD_NAME}` });
-    reply(null, { Success: true });
+    return { Success: true };
   },
 };
 
 mkdirSync(dirname(socketPath), { recursive: true });
 rmSync(socketPath, { force: true });
-const server = new Server();
-server.addService(serviceOf("NPBackend"), handlers);
-server.bindAsync(`unix://${socketPath}`, ServerCredentials.createInsecure(), (error) => {
-  if (error !== null) {
-    log("error", "cannot listen", { socket: socketPath, error: error.message });
-    process.exit(1);
-  }
+const server = unaryServer(serviceOf("NPBackend"), handlers);
+server.on("error", (error: Error) => {
+  log("error", "cannot listen", { socket: socketPath, error: error.message });
+  process.exit(1);
+});
+server.listen(socketPath, () => {
   chmodSync(socketPath, 0o660);
   log("warn", "network policies are NOT enforced in this version; calls are answered with success", {
     socket: socketPath,
@@ -60,7 +49,7 @@ server.bindAsync(`unix://${socketPath}`, ServerCredentials.createInsecure(), (er
 });
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
-    server.forceShutdown();
+    server.close();
     rmSync(socketPath, { force: true });
     process.exit(0);
   });

@@ -3,6 +3,7 @@ import { connect as connectSocket } from "node:net";
 import { type MethodDefinition, status } from "@grpc/grpc-js";
 import { realClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/error.ts";
+import { frame, unframe } from "./unary-frame.ts";
 
 /**
  * Unary gRPC calls over one HTTP/2 connection to a Unix socket, and nothing else of gRPC. Every ADD and DEL of a
@@ -106,7 +107,6 @@ function replyOf(stream: ClientHttp2Stream): Promise<Buffer> {
 }
 
 const retryMs = 20;
-const prefixBytes = 5;
 
 const requestHeaders = {
   ":method": "POST",
@@ -140,20 +140,6 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
-}
-
-/** A message behind its prefix: one byte "not compressed" and the length as u32. */
-function frame(message: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(prefixBytes + message.length);
-  bytes.writeUInt32BE(message.length, 1);
-  bytes.set(message, prefixBytes);
-  return bytes;
-}
-
-/** The only message of `bytes`; undefined when it is another number of them, or compressed. */
-function unframe(bytes: Buffer): Buffer | undefined {
-  if (bytes.length < prefixBytes || bytes[0] !== 0) return undefined;
-  return bytes.readUInt32BE(1) === bytes.length - prefixBytes ? bytes.subarray(prefixBytes) : undefined;
 }
 
 function openSession(socket: string, limitMs: number): Promise<ClientHttp2Session> {
