@@ -19,6 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   cloud: [...pure, "limits", "aws", "linux"],
   cluster: [...pure, "limits", "kube", "cni", "linux", "node"],
   plan: [...pure, "limits", "aws", "kube", "ipam", "cloud", "sim"],
+  doctor: [...pure, "limits", "aws", "kube", "ipam", "cloud", "plan"],
   sim: [...pure, "limits", "aws", "kube", "ipam", "cloud", "cluster"],
   lab: [...pure, "limits", "aws", "kube", "cni", "ipam", "linux", "hostnet", "node", "cloud", "cluster"],
   cli: [
@@ -33,6 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "cloud",
     "cluster",
     "plan",
+    "doctor",
     "sim",
     "lab",
   ],
@@ -59,7 +61,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const excused: Readonly<Record<string, string>> = {};
 
 /** Rooms that browsers and CDK programs import: nothing of Node or Bun may be named there outside tests. */
-const runsAnywhere: readonly string[] = ["base", "addr", "limits", "ipam", "plan", "sim"];
+const runsAnywhere: readonly string[] = ["base", "addr", "limits", "ipam", "plan", "sim", "doctor"];
 
 interface Import {
   readonly from: string;

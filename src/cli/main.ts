@@ -8,6 +8,7 @@ import { messageOf } from "../base/error.ts";
 import { addBreak } from "./commands/break.ts";
 import { addCheck } from "./commands/check.ts";
 import { addDelete } from "./commands/delete.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addDown } from "./commands/down.ts";
 import { addEnv } from "./commands/env.ts";
 import { addExec } from "./commands/exec.ts";
@@ -62,6 +63,7 @@ for (const add of [
   addBreak,
   addHeal,
   addWhy,
+  addDoctor,
   addEnv,
   addSimulate,
   addMaxPods,
