@@ -5,6 +5,7 @@ import { applyBlockChanges, blockChanges, type ReconcileStep, reconcileSteps } f
 import type { Assignment } from "../../ipam/types.ts";
 import { describeAttached, describeByIds, type NodeEni } from "./attached-enis.ts";
 import type { Context } from "./context.ts";
+import { releaseGonePods } from "./gone-pods.ts";
 
 export interface ReconcileParts {
   readonly ctx: Context;
@@ -27,6 +28,7 @@ export async function reconcile(parts: ReconcileParts): Promise<void> {
     const seen = await attached(ctx);
     const steps = reconcileSteps(ledger, seen, (id) => ctx.known.unmanaged.has(id));
     for (const step of steps) await carryOut(parts, step, seen ?? []);
+    if (releaseGonePods(ctx, ledger).length > 0) await parts.save();
     ledger.lastPoolActionAt = ctx.clock.now();
   } catch (thrown) {
     ctx.metrics.ipamdError("reconcileFailedGetENIs");
