@@ -30,7 +30,7 @@ describe.skipIf(!isRoot)("a lab in chaos", () => {
       try {
         for (const operation of tellStory(random, length, nodes, mostPods)) await lab.carryOut(operation);
         await lab.settle(podsAtRest, 90_000);
-        const { broken } = await checkLab(lab, { patienceMs: 75_000 });
+        const { broken } = await checkLab(lab, { patienceMs: 150_000 });
         expect(broken).toEqual([]);
         lab.run("verify");
       } catch (error) {
