@@ -6,7 +6,7 @@ import type { Log } from "../../base/log.ts";
 import { ResultCache } from "../../cni/cache.ts";
 import { addNetwork, deleteNetwork, failureText, type Sandbox } from "../../cni/chain.ts";
 import { type NetworkConfigList, parseConfigList, parseSingleConfig } from "../../cni/config.ts";
-import { parseResult } from "../../cni/result.ts";
+import { type CniResult, parseResult } from "../../cni/result.ts";
 import type { Pod } from "../../kube/resources.ts";
 import { check, MS_BIND, MS_REC, MS_SHARED, raw } from "../../linux/libc.ts";
 import { createNetns, deleteNetns, Netns } from "../../linux/netns.ts";
@@ -59,9 +59,7 @@ export class Sandboxes {
       using inside = Rtnetlink.open(netns);
       inside.setLink(loopbackIndex, { up: true });
       const result = await addNetwork(list, attachment(pod, sandbox), this.#chain());
-      sandbox.ips = parseResult(result, list.cniVersion).ips.map(
-        ({ address }) => address.split("/")[0] ?? address,
-      );
+      sandbox.ips = podAddresses(parseResult(result, list.cniVersion));
       if (sandbox.ips.length === 0) throw new Error("failed to get pod network IP address");
       sandbox.phase = "ready";
     } catch (error) {
@@ -201,4 +199,14 @@ function shareMounts(folder: string): void {
   const attempted = `share the mounts of ${folder}`;
   check(raw.mount(folder, folder, "none", MS_BIND | MS_REC, null), attempted);
   check(raw.mount("none", folder, "none", MS_SHARED | MS_REC, null), attempted);
+}
+
+/**
+ * The addresses that the API server hears of: those of the first device. What a plugin gives on further ones
+ * (several network cards) is the pod's own affair, as it is with containerd; a pod has one address of a family.
+ */
+function podAddresses({ ips, interfaces }: CniResult): string[] {
+  return ips
+    .filter((ip) => ip.interface === undefined || interfaces[ip.interface]?.name === ifName)
+    .map(({ address }) => address.split("/")[0] ?? address);
 }
