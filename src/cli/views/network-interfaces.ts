@@ -37,7 +37,8 @@ export function networkInterfacesView(enis: readonly NetworkInterface[], account
 
 /** eksdemo takes a missing device index for 0; we ask for a real one, so that control plane ENIs get no star. */
 function isPrimary(eni: NetworkInterface): boolean {
-  return eni.Attachment?.DeviceIndex === 0 && eni.Attachment.InstanceId !== undefined;
+  const { DeviceIndex: device, NetworkCardIndex: card = 0, InstanceId: instance } = eni.Attachment ?? {};
+  return device === 0 && card === 0 && instance !== undefined;
 }
 
 function holderOf(eni: NetworkInterface, accountId: string): string {
