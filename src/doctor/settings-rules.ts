@@ -50,15 +50,11 @@ export const settingsRules: readonly Rule[] = [
     },
     ({ env }) => {
       if ((targetOf(env, "WARM_IP_TARGET") ?? targetOf(env, "MINIMUM_IP_TARGET")) === undefined) return [];
-      const variable = isOn(env, "ENABLE_PREFIX_DELEGATION") ? "WARM_PREFIX_TARGET" : "WARM_ENI_TARGET";
       // 1 is in the manifest, so that nobody need have asked for it.
-      if ((targetOf(env, variable) ?? 0) <= 1) return [];
-      return [
-        {
-          about: aboutAwsNode,
-          seen: `${named(env, variable, "WARM_IP_TARGET", "MINIMUM_IP_TARGET")}: ${variable} has no effect`,
-        },
-      ];
+      const idle = ["WARM_ENI_TARGET", "WARM_PREFIX_TARGET"].filter((name) => (targetOf(env, name) ?? 0) > 1);
+      if (idle.length === 0) return [];
+      const seen = `${named(env, ...idle, "WARM_IP_TARGET", "MINIMUM_IP_TARGET")}: ${idle.join(" and ")} without effect`;
+      return [{ about: aboutAwsNode, seen }];
     },
   ),
   rule(
