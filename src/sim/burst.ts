@@ -77,7 +77,7 @@ export function simulateBurst(input: BurstInput): BurstResult {
   while (readyMs === undefined && queue.step(startAt + longestMs)) {
     const isUp = [...cluster.nodes].some(({ isReady }) => isReady);
     if (isUp) landedAt ??= queue.now;
-    if (landedAt !== undefined && cluster.podsRunning === pods) readyMs = queue.now - landedAt;
+    if (landedAt !== undefined && cluster.podsRunning === pods) readyMs = Math.round(queue.now - landedAt);
   }
   queue.runUntil(queue.now + restMs);
   const byAction = Object.fromEntries([...ec2.counts].map(([action, { requests }]) => [action, requests]));

@@ -1,11 +1,8 @@
-import { parseCidr4 } from "../addr/cidr.ts";
-import { formatIpv4, parseIpv4 } from "../addr/ipv4.ts";
-import type { Subnet } from "../aws/shapes.ts";
+import { parseIpv4 } from "../addr/ipv4.ts";
 import { messageOf } from "../base/error.ts";
 import { Ec2Fault } from "../cloud/model/fault.ts";
 import { findEni } from "../cloud/model/lookup.ts";
 import { modifyEni } from "../cloud/model/network-interface.ts";
-import { assignPrivateAddresses, unassignPrivateAddresses } from "../cloud/model/private-addresses.ts";
 import { addTags } from "../cloud/model/tags.ts";
 import { decide } from "../ipam/decide.ts";
 import { isExcludedForPods } from "../ipam/eni-selection.ts";
@@ -14,39 +11,11 @@ import { NodeLedger } from "../ipam/node.ts";
 import { createPool } from "../ipam/pool.ts";
 import { applyBlockChanges, blockChanges, reconcileSteps } from "../ipam/reconcile.ts";
 import { isSubnetExcluded } from "../ipam/subnet-choice.ts";
-import type {
-  Action,
-  AssignAction,
-  CreateEniAction,
-  InFlight,
-  Outcome,
-  PodKey,
-  Pool,
-  Reason,
-  RuleName,
-  UnassignAction,
-} from "../ipam/types.ts";
+import type { InFlight, PodKey, Pool, Reason, RuleName } from "../ipam/types.ts";
 import { attachedEnis } from "./attached.ts";
-import {
-  attach,
-  blocksOfEni,
-  createEniIn,
-  deletePatiently,
-  describeSubnets,
-  detachPatiently,
-  eniFacts,
-  eniPlaces,
-  isGone,
-  isInsufficient,
-  lowestIndex,
-  type Machine,
-  markForDeletion,
-  type NodeDriver,
-  type PodAsk,
-  subnetsOfZone,
-  takenIndexes,
-} from "./machine.ts";
-import { type Process, Shared, spawn, type Task } from "./process.ts";
+import { eniFacts, type Machine, type NodeDriver, type PodAsk, subnetsOfZone } from "./machine.ts";
+import { NodeActions } from "./node-actions.ts";
+import { type Process, spawn } from "./process.ts";
 
 /** How long ipamd lets a pod wait before it refuses it (`node/ipamd/daemon.ts`). */
 const longestWaitMs = 45_000;
@@ -72,11 +41,7 @@ export class EniverseNode implements NodeDriver {
   readonly pool: Pool;
   readonly #machine: Machine;
   readonly #ledger: NodeLedger;
-  readonly #attachmentIds = new Map<string, string>();
-  readonly #reserved = new Set<number>();
-  /** ENIs that are created together need only one look at what is there. */
-  readonly #indexLook: Shared<ReadonlySet<number>>;
-  readonly #subnetsLook: Shared<Subnet[]>;
+  readonly #actions: NodeActions;
   #waiters: Waiter[] = [];
   /** Refused pods that the kubelet will bring again. */
   readonly #refused = new Set<string>();
@@ -94,8 +59,14 @@ export class EniverseNode implements NodeDriver {
 
   constructor(machine: Machine) {
     this.#machine = machine;
-    this.#indexLook = new Shared(machine.queue, () => takenIndexes(machine));
-    this.#subnetsLook = new Shared(machine.queue, () => describeSubnets(machine));
+    this.#actions = new NodeActions({
+      machine,
+      subnetsFor: (subnetIds) => {
+        this.#ledger.newEniSubnets = subnetIds;
+      },
+      created: (eniId) => this.#refreshGroups(eniId),
+      failed: (what, thrown) => this.#failed(what, thrown),
+    });
     const { mode, cooldownMs } = machine.settings;
     this.pool = createPool({ card: 0, mode, cooldownMs });
     this.#ledger = new NodeLedger([{ pool: this.pool, unmanagedEnis: 0 }]);
@@ -234,7 +205,7 @@ export class EniverseNode implements NodeDriver {
   }
 
   #carryOut({ id, action }: InFlight): void {
-    const task = spawn(this.#machine.queue, this.#outcomeOf(action));
+    const task = spawn(this.#machine.queue, this.#actions.outcomeOf(action));
     task.whenEnded(() => {
       if (this.#isStopped) return;
       const outcome = task.value;
@@ -401,186 +372,9 @@ export class EniverseNode implements NodeDriver {
     this.#poke();
   }
 
-  *#outcomeOf(action: Action): Process<Outcome> {
-    switch (action.kind) {
-      case "assign":
-        return yield* this.#assign(action);
-      case "create-eni":
-        return yield* this.#createEni(action);
-      case "unassign":
-        return yield* this.#unassign(action);
-      case "free-eni":
-        return yield* this.#freeEni(action.eniId);
-      case "request-trunk":
-        return { kind: "done" };
-    }
-  }
-
-  *#assign(action: AssignAction): Process<Outcome> {
-    try {
-      return yield* this.#assignCount(action, action.count);
-    } catch (first) {
-      // Perhaps there is room for one; asking again is of no use when EC2 would not even look.
-      if (action.count > 1 && (isInsufficient(first) || isInvalid(first))) {
-        try {
-          return yield* this.#assignCount(action, 1);
-        } catch (second) {
-          return this.#assignFailed(action, second);
-        }
-      }
-      return this.#assignFailed(action, first);
-    }
-  }
-
-  *#assignCount(action: AssignAction, count: number): Process<Outcome> {
-    const { ec2, client } = this.#machine;
-    const want = action.what === "addresses" ? { addressCount: count } : { prefixCount: count };
-    const given = yield* ec2.call(client, "AssignPrivateIpAddresses", (ctx) =>
-      assignPrivateAddresses(ctx, { eniId: action.eniId, ...want }),
-    );
-    return {
-      kind: "assigned",
-      addresses: given.addresses.map(formatIpv4),
-      prefixes: given.prefixes.map((base) => `${formatIpv4(base)}/28`),
-    };
-  }
-
-  #assignFailed(action: AssignAction, thrown: unknown): Outcome {
-    this.#failed("AssignPrivateIpAddresses", thrown);
-    return {
-      kind: "failed",
-      error: messageOf(thrown),
-      insufficientSubnets: isInsufficient(thrown) ? [action.subnetId] : [],
-    };
-  }
-
-  *#createEni(action: CreateEniAction): Process<Outcome> {
-    const insufficientSubnets: string[] = [];
-    const machine = this.#machine;
-    const indexTaken = spawn(machine.queue, this.#takeIndex());
-    let hasEni = false;
-    try {
-      const places = yield* eniPlaces(machine, () => this.#subnetsLook.answer());
-      this.#ledger.newEniSubnets = places;
-      let last: unknown;
-      for (const subnetId of places.filter((place) => !action.avoidSubnets.includes(place))) {
-        try {
-          const eni = yield* createEniIn(machine, subnetId, action);
-          hasEni = true;
-          const { attachmentId, deviceAt } = yield* this.#attach(eni.eniId, indexTaken);
-          const index = indexTaken.value;
-          const mark = spawn(machine.queue, markForDeletion(machine, eni.eniId, attachmentId));
-          if (deviceAt > this.#now) yield deviceAt - this.#now;
-          try {
-            yield* mark.join();
-          } catch (thrown) {
-            yield* this.#freeEni(eni.eniId);
-            throw thrown;
-          }
-          this.#refreshGroups(eni.eniId);
-          return { kind: "created", eni: eniFacts(eni, index), ...blocksOfEni(eni) };
-        } catch (thrown) {
-          if (hasEni || !(thrown instanceof Ec2Fault)) throw thrown;
-          this.#failed("CreateNetworkInterface", thrown);
-          if (isInsufficient(thrown)) insufficientSubnets.push(subnetId);
-          last = thrown;
-        }
-      }
-      throw last ?? new Ec2Fault("NoSubnet", "no subnet to create it in");
-    } catch (thrown) {
-      if (insufficientSubnets.length === 0) this.#failed("create an ENI", thrown);
-      return { kind: "failed", error: messageOf(thrown), insufficientSubnets };
-    } finally {
-      indexTaken.whenEnded(() => this.#giveIndexBack(indexTaken));
-    }
-  }
-
-  *#takeIndex(): Process<number> {
-    const index = lowestIndex(yield* this.#indexLook.answer(), this.#reserved);
-    this.#reserved.add(index);
-    return index;
-  }
-
-  #giveIndexBack(indexTaken: Task<number>): void {
-    try {
-      this.#reserved.delete(indexTaken.value);
-    } catch {
-      // None was taken.
-    }
-  }
-
-  *#attach(eniId: string, indexTaken: Task<number>): ReturnType<typeof attach> {
-    try {
-      const index = yield* indexTaken.join();
-      const attached = yield* attach(this.#machine, eniId, index);
-      this.#attachmentIds.set(eniId, attached.attachmentId);
-      return attached;
-    } catch (thrown) {
-      try {
-        yield* deletePatiently(this.#machine, eniId);
-      } catch (error) {
-        this.#failed("DeleteNetworkInterface", error);
-      }
-      throw thrown;
-    }
-  }
-
-  *#unassign(action: UnassignAction): Process<Outcome> {
-    const { queue, ec2, client } = this.#machine;
-    const give = (what: Pick<Parameters<typeof unassignPrivateAddresses>[1], "addresses" | "prefixes">) =>
-      spawn(
-        queue,
-        ec2.call(client, "UnassignPrivateIpAddresses", (ctx) =>
-          unassignPrivateAddresses(ctx, { eniId: action.eniId, ...what }),
-        ),
-      );
-    const addresses = action.addresses.map((block) => parseIpv4(block.replace(/\/32$/, "")));
-    const tasks = [
-      ...(action.prefixes.length > 0 ? [give({ prefixes: action.prefixes.map(parseCidr4) })] : []),
-      ...(addresses.length > 0 ? [give({ addresses })] : []),
-    ];
-    const errors: string[] = [];
-    for (const task of tasks) {
-      try {
-        yield* task.join();
-      } catch (thrown) {
-        if (isGone(thrown)) continue;
-        this.#failed("UnassignPrivateIpAddresses", thrown);
-        errors.push(messageOf(thrown));
-      }
-    }
-    if (errors.length === 0) return { kind: "done" };
-    return { kind: "failed", error: errors.join("; "), insufficientSubnets: [] };
-  }
-
-  *#freeEni(eniId: string): Process<Outcome> {
-    const machine = this.#machine;
-    try {
-      const attachmentId =
-        this.#attachmentIds.get(eniId) ??
-        (yield* machine.ec2.call(
-          machine.client,
-          "DescribeNetworkInterfaces",
-          ({ state }) => state.enis.get(eniId)?.attachment?.attachmentId,
-        ));
-      if (attachmentId !== undefined) yield* detachPatiently(machine, attachmentId);
-      yield* deletePatiently(machine, eniId);
-      this.#attachmentIds.delete(eniId);
-      return { kind: "done" };
-    } catch (thrown) {
-      if (isGone(thrown)) return { kind: "done" };
-      this.#failed("free an ENI", thrown);
-      return { kind: "failed", error: messageOf(thrown), insufficientSubnets: [] };
-    }
-  }
-
   #failed(what: string, thrown: unknown): void {
     if (this.#isStopped) return;
     const code = thrown instanceof Ec2Fault ? thrown.code : "error";
     this.#machine.failed({ what: `${what}: ${code}`, why: messageOf(thrown), node: this.#machine.name });
   }
-}
-
-function isInvalid(thrown: unknown): boolean {
-  return thrown instanceof Ec2Fault && /^(Invalid|Missing|Unknown)/.test(thrown.code);
 }

@@ -5,7 +5,6 @@ import { Ec2Fault } from "../cloud/model/fault.ts";
 import { assignPrivateAddresses, unassignPrivateAddresses } from "../cloud/model/private-addresses.ts";
 import type { AttachedEni } from "../ipam/facts.ts";
 import { createPool } from "../ipam/pool.ts";
-import { addressesPerPrefix } from "../ipam/settings.ts";
 import type { EniView, PodKey, Pool } from "../ipam/types.ts";
 import { attachedEnis } from "./attached.ts";
 import {
@@ -26,13 +25,13 @@ import {
   takenIndexes,
 } from "./machine.ts";
 import { sandboxRetryMs } from "./node.ts";
+import { OfficialRules } from "./official-rules.ts";
 import { type Process, spawn } from "./process.ts";
 
 /** The constants of the official ipamd (`pkg/ipamd/ipamd.go`). */
 const halfCycleMs = 2_500;
 const decreaseSpacingMs = 30_000;
 const insufficientBackOffMs = 120_000;
-const minimumEniAgeMs = 60_000;
 const imdsTries = 12;
 const imdsFirstPauseMs = 100;
 const afterDetachMs = 2_000;
@@ -50,6 +49,7 @@ export class OfficialNode implements NodeDriver {
   readonly #machine: Machine;
   readonly #attachmentIds = new Map<string, string>();
   readonly #refused = new Set<string>();
+  readonly #rules: OfficialRules;
   #isStopped = false;
   #lastDecreaseAt = Number.NEGATIVE_INFINITY;
   #insufficientAt = Number.NEGATIVE_INFINITY;
@@ -60,6 +60,8 @@ export class OfficialNode implements NodeDriver {
     this.#machine = machine;
     const { mode, cooldownMs } = machine.settings;
     this.pool = createPool({ card: 0, mode, cooldownMs });
+    const { settings, maxPods, queue } = machine;
+    this.#rules = new OfficialRules({ pool: this.pool, settings, maxPods, now: () => queue.now });
   }
 
   start(ready: () => void): void {
@@ -100,11 +102,6 @@ export class OfficialNode implements NodeDriver {
     return this.#machine.settings.mode === "prefix";
   }
 
-  /** Addresses that one ENI can hold. */
-  get #perEni(): number {
-    return this.#machine.settings.slotsPerEni * (this.#isPrefix ? addressesPerPrefix : 1);
-  }
-
   *#main(ready: () => void): Process<void> {
     const { queue, settings, random } = this.#machine;
     yield* this.#nodeInit();
@@ -139,7 +136,7 @@ export class OfficialNode implements NodeDriver {
     this.#lastActionAt = this.#now;
     if (!settings.provisioning) return;
     yield* this.#call("ModifyNetworkInterfaceAttribute");
-    if (this.#isTooLow()) yield* this.#increase();
+    if (this.#rules.isTooLow()) yield* this.#increase();
   }
 
   /** Tags an attached ENI and adds it to the data store. */
@@ -167,9 +164,9 @@ export class OfficialNode implements NodeDriver {
 
   *#updatePool(): Process<void> {
     // All decisions of a pass are made from what was so when it began.
-    const isTooLow = this.#isTooLow();
-    const surplus = this.#surplus();
-    const mayFree = this.#mayHaveExtraEnis();
+    const isTooLow = this.#rules.isTooLow();
+    const surplus = this.#rules.surplus();
+    const mayFree = this.#rules.mayHaveExtraEnis();
     if (isTooLow) yield* this.#increase();
     else if (surplus > 0 && this.#now - this.#lastDecreaseAt > decreaseSpacingMs) {
       yield* this.#decrease(surplus);
@@ -179,53 +176,12 @@ export class OfficialNode implements NodeDriver {
     if (mayFree) yield* this.#freeOneEni();
   }
 
-  get #byAddress(): boolean {
-    const { warmIpTarget, minimumIpTarget } = this.#machine.settings;
-    return warmIpTarget !== 0 || minimumIpTarget !== 0;
-  }
-
-  /** Addresses that the address targets miss; cooling ones count as available. */
-  #short(): number {
-    const { warmIpTarget, minimumIpTarget } = this.#machine.settings;
-    const { total, free } = this.pool.stats(this.#now);
-    return Math.max(warmIpTarget - free, minimumIpTarget - total, 0);
-  }
-
-  #isTooLow(): boolean {
-    const { settings, maxPods } = this.#machine;
-    const { total, free } = this.pool.stats(this.#now);
-    if (total >= maxPods) return false;
-    if (this.#byAddress) return this.#short() > 0;
-    const target = this.#isPrefix ? settings.warmPrefixTarget : settings.warmEniTarget;
-    const unit = this.#isPrefix ? addressesPerPrefix : settings.slotsPerEni;
-    return free < unit * target || (target === 0 && free === 0);
-  }
-
-  /** Addresses, or prefixes in prefix mode, to be given back. */
-  #surplus(): number {
-    const { warmIpTarget: warm, minimumIpTarget: minimum, warmPrefixTarget } = this.#machine.settings;
-    const { total, assigned, free, prefixes, emptyPrefixes } = this.pool.stats(this.#now);
-    if (!this.#byAddress) return this.#isPrefix ? Math.max(emptyPrefixes - warmPrefixTarget, 0) : 0;
-    if (!this.#isPrefix) return Math.max(Math.min(free - warm, total - minimum), 0);
-    const beyondWarm = prefixes - Math.ceil((assigned + warm) / addressesPerPrefix);
-    const beyondMinimum = prefixes - Math.ceil(minimum / addressesPerPrefix);
-    return Math.max(Math.min(emptyPrefixes, beyondWarm, beyondMinimum), 0);
-  }
-
-  #mayHaveExtraEnis(): boolean {
-    const { warmEniTarget, warmPrefixTarget } = this.#machine.settings;
-    if (this.#byAddress) return true;
-    const target = this.#isPrefix ? warmPrefixTarget : warmEniTarget;
-    if (this.pool.stats(this.#now).free >= (target + 1) * this.#perEni) return true;
-    return this.#isPrefix && this.pool.enis().some(({ primary, assigned }) => !primary && assigned === 0);
-  }
-
   *#increase(): Process<void> {
     if (this.#now - this.#insufficientAt <= insufficientBackOffMs) return;
     const { settings } = this.#machine;
-    const want = this.#wantedSlots();
+    const want = this.#rules.wantedSlots();
     if (want === 0) return;
-    for (const eni of this.#growable()) {
+    for (const eni of this.#rules.growable()) {
       try {
         yield* this.#assign(eni, Math.min(settings.slotsPerEni - eni.cidrCount, want));
         this.#lastActionAt = this.#now;
@@ -239,20 +195,6 @@ export class OfficialNode implements NodeDriver {
     }
     if (this.pool.enis().length < settings.maxEni)
       yield* this.#createEni(Math.min(want, settings.slotsPerEni));
-  }
-
-  #wantedSlots(): number {
-    const { settings } = this.#machine;
-    if (!this.#isPrefix) return this.#byAddress ? this.#short() : settings.slotsPerEni;
-    if (this.#byAddress) return Math.max(1, Math.ceil(this.#short() / addressesPerPrefix));
-    return Math.max(1, settings.warmPrefixTarget - this.pool.stats(this.#now).emptyPrefixes);
-  }
-
-  #growable(): EniView[] {
-    const { settings } = this.#machine;
-    return this.pool
-      .enis()
-      .filter((eni) => !eni.excluded && !eni.trunk && eni.cidrCount < settings.slotsPerEni);
   }
 
   *#assign(eni: EniView, count: number): Process<void> {
@@ -363,7 +305,7 @@ export class OfficialNode implements NodeDriver {
   }
 
   *#freeOneEni(): Process<void> {
-    const eni = this.pool.enis().find((each) => this.#isDeletable(each));
+    const eni = this.pool.enis().find((each) => this.#rules.isDeletable(each));
     if (eni === undefined) return;
     this.pool.removeEni(eni.id);
     yield* this.#free(eni.id);
@@ -377,24 +319,6 @@ export class OfficialNode implements NodeDriver {
       yield afterDetachMs;
     }
     yield* this.#try("DeleteNetworkInterface", deletePatiently(this.#machine, eniId));
-  }
-
-  #isDeletable(eni: EniView): boolean {
-    const { warmIpTarget, minimumIpTarget, warmPrefixTarget } = this.#machine.settings;
-    if (eni.primary || this.#now - eni.addedAt < minimumEniAgeMs) return false;
-    if (eni.assigned > 0 || eni.cooling > 0) return false;
-    const others = this.pool
-      .enis()
-      .filter((other) => other.id !== eni.id && !other.excluded)
-      .map(({ groups }) => (this.#isPrefix ? groups.prefix4 : groups.single));
-    const whole = (count: number): number =>
-      this.#isPrefix ? Math.ceil(count / addressesPerPrefix) * addressesPerPrefix : count;
-    const sum = (of: (group: (typeof others)[number]) => number): number =>
-      others.reduce((total, group) => total + of(group), 0);
-    if (warmIpTarget !== 0 && sum(({ total, assigned }) => total - assigned) < whole(warmIpTarget))
-      return false;
-    if (minimumIpTarget !== 0 && sum(({ total }) => total) < whole(minimumIpTarget)) return false;
-    return !this.#isPrefix || warmPrefixTarget === 0 || sum(({ empty }) => empty) >= warmPrefixTarget;
   }
 
   /** A call of which only the time and the place in the buckets count. */
