@@ -7,6 +7,7 @@ import { controlPlanePlace, type EksCluster } from "../cloud/model/eks-cluster.t
 import type { ApiServer } from "../cluster/apiserver/options.ts";
 import { findHolders, startNamespaceHolder } from "../linux/holder.ts";
 import { inNetns, Netns } from "../linux/netns.ts";
+import { writeSysctl } from "../linux/sysctl.ts";
 import type { LabConfig } from "./config.ts";
 import type { LabPaths } from "./paths.ts";
 
@@ -45,6 +46,11 @@ export class ControlPlane {
     const [found] = findHolders(label);
     const holder = found ?? (await startNamespaceHolder({ net: true }, { label, loopback: true }));
     this.#fabric.addPlace(controlPlanePlace, holder.netnsPath, { configure: true });
+    using place = Netns.open(holder.netnsPath);
+    // A node that lowers its MTU (AWS_VPC_ENI_MTU) drops the large segments of connections that are open: go on with
+    // smaller ones. Kernel: Documentation/networking/ip-sysctl.rst, tcp_mtu_probing.
+    writeSysctl("net/ipv4/tcp_mtu_probing", 1, place);
+    writeSysctl("net/ipv4/tcp_retries1", 1, place);
     this.#netnsPath = holder.netnsPath;
   }
 
