@@ -332,8 +332,7 @@ export class CoreNode {
     const { freeAddresses, freePrefixes } = this.#world;
     const lacksPrefixes = this.settings.mode === "prefix" && freePrefixes < limits.ipv4PerEni;
     const isCrowded = freeAddresses < limits.ipv4PerEni || lacksPrefixes;
-    const rules = isCrowded ? ["max-eni", "insufficient-back-off", "create-back-off"] : ["max-eni"];
-    if (waiting > 0 && !notes.some(({ rule }) => rules.includes(rule)))
+    if (waiting > 0 && !isCrowded && !notes.some(({ rule }) => rule === "max-eni"))
       found.push(`${waiting} pods wait for no reason: ${JSON.stringify(notes)}`);
     return found;
   }
