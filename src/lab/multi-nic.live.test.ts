@@ -6,6 +6,7 @@ import { Netns } from "../linux/netns.ts";
 import { probeTcp } from "../linux/probe-socket.ts";
 import { formatAddress } from "../linux/rtnetlink/family.ts";
 import { Rtnetlink } from "../linux/rtnetlink/rtnetlink.ts";
+import { isInside } from "./address-homes.ts";
 import type { LabMachine } from "./control.ts";
 import { labBed, until } from "./lab-bed.ts";
 import { podNetnsPaths } from "./pod-netns.ts";
@@ -30,19 +31,20 @@ const fast: Deployment = {
 };
 
 /** What a pod has inside: addresses by device, and for each rule of its own the device that it leads to. */
-function insideOf(path: string) {
+function insideOf(path: string, family: 4 | 6 = 4) {
   using ns = Netns.open(path);
   using rt = Rtnetlink.open(ns);
   const nameOf = (index: number | undefined): string => rt.linkByIndex(index ?? 0)?.name ?? "none";
   const addresses = rt
-    .addresses({ family: 4 })
+    .addresses({ family })
+    .filter(({ scope }) => scope === "universe")
     .map(({ interfaceIndex, address }) => [nameOf(interfaceIndex), formatAddress(address)] as const)
     .filter(([device]) => device !== "lo");
   const ways = rt
-    .rules(4)
+    .rules(family)
     .filter(({ priority }) => priority === 1)
     .map(({ from, table = 0 }) => {
-      const way = rt.routes({ family: 4, table }).find(({ destination }) => destination.bits === 0);
+      const way = rt.routes({ family, table }).find(({ destination }) => destination.bits === 0);
       return [from === undefined ? "anywhere" : formatAddress(from.base), nameOf(way?.interfaceIndex)];
     });
   return { addresses: Object.fromEntries(addresses), ways };
@@ -149,6 +151,48 @@ awsNode: {env: {ENABLE_MULTI_NIC: "true", WARM_IP_TARGET: "2", MINIMUM_IP_TARGET
     const machines = await bed.machines();
     await until("the pods' rules are gone", () => machines.every((machine) => rulesTo10100(machine) === 1));
   }, 30_000);
+});
+
+describe.skipIf(!isRoot)("IPv6 nodes with two network cards", () => {
+  const bed = labBed("cards6");
+
+  beforeAll(async () => {
+    await bed.upFrom(`
+cluster: {ipFamily: ipv6}
+nodeGroups: [{name: workers, instanceType: c6in.32xlarge, count: 2}]
+awsNode: {env: {ENABLE_MULTI_NIC: "true"}}
+`);
+    await bed.kube().create(deployments, fast);
+    const running = async (): Promise<number> =>
+      (await bed.kube().list(pods, { namespace: "default" })).items.filter(
+        ({ status }) => status?.phase === "Running",
+      ).length;
+    await until("the pods run", async () => (await running()) === 4);
+  }, 60_000);
+  afterAll(() => bed.down(), 60_000);
+
+  test("hold a /80 on each card, from which pods have an address each", async () => {
+    const rows = bed.addresses();
+    const prefixes = rows.filter(({ state }) => state === "prefix");
+    expect(new Set(prefixes.map(({ eniId }) => eniId)).size).toBe(4);
+    expect(prefixes.length).toBe(4);
+    for (const machine of await bed.machines()) {
+      for (const path of podNetnsPaths(machine).values()) {
+        const { addresses, ways } = insideOf(path, 6);
+        expect(Object.keys(addresses)).toEqual(["eth0", "mNicIf1"]);
+        expect(ways).toEqual([[addresses.mNicIf1 ?? "", "mNicIf1"]]);
+        const homes = Object.values(addresses).map((address) =>
+          prefixes.find((prefix) => isInside(prefix.address, address)),
+        );
+        expect(homes.map((home) => home?.node)).toEqual([machine.nodeName, machine.nodeName]);
+        expect(new Set(homes.map((home) => home?.eniId)).size).toBe(2);
+      }
+    }
+    expect(
+      bed.json<{ rules: { failed: number }[] }>("verify").rules.every(({ failed }) => failed === 0),
+    ).toBe(true);
+    expect(bed.run("check").stdout).not.toContain("✗");
+  }, 20_000);
 });
 
 /** Rules to the second card's table: with no pods there, only that of the ENI itself. */

@@ -81,7 +81,8 @@ export function* devicesEqualAttachments({ cloud, nodes }: LabPicture): Generato
         yield { subject, evidence: `EC2 says attached, and there is no device with ${eni.mac}`, fix };
         continue;
       }
-      const [primary] = eni.addresses;
+      // Only ENIs of IPv6 nodes have IPv6 prefixes; the node configures these in that family.
+      const [primary] = eni.ipv6Prefixes.length > 0 ? eni.ipv6Addresses : eni.addresses;
       const managed = node.pool?.addresses.some((entry) => entry.eni === eni.eniId) === true;
       if (!managed) continue;
       if (!device.up) yield { subject, evidence: `its device ${device.name} is down`, fix };
