@@ -78,6 +78,12 @@ for (const command of program.commands) {
     command.option("--name <lab>", "which lab");
 }
 
+// `eniverse … | head` closes the pipe when it has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
