@@ -1,12 +1,17 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { EniverseError } from "../../base/error.ts";
 import { breakLab, standingFaults } from "../../lab/control.ts";
-import { describeFault, type Fault } from "../../lab/faults/fault.ts";
+import { describeFault, type Fault, faultKinds } from "../../lab/faults/fault.ts";
 import { connectToLab, type LabConnection } from "../lab-connection.ts";
 import { labName } from "../lab-name.ts";
 import { type OutputFormat, outputFormat, printAnswer, printLine } from "../output.ts";
 import { faultsView } from "../views/faults.ts";
 import { machineNamed } from "./node.ts";
+
+interface ListFlags {
+  readonly list?: boolean;
+  readonly output: OutputFormat;
+}
 
 /** `eniverse break KIND …`: one subcommand per kind of fault. */
 export function addBreak(program: Command): void {
@@ -30,7 +35,15 @@ Examples:
   eniverse break --list
   eniverse heal`,
     )
-    .action(async (flags: { readonly list?: boolean; readonly output: OutputFormat }, command: Command) => {
+    .argument("[kind]", `what to break: ${faultKinds.join(", ")}`)
+    .action(async (kind: string | undefined, flags: ListFlags, command: Command) => {
+      if (kind !== undefined) {
+        throw new EniverseError("invalid_argument", {
+          attempted: `break ${kind}`,
+          found: "no such kind of fault",
+          wanted: `one of ${faultKinds.join(", ")}`,
+        });
+      }
       if (flags.list !== true) command.help({ error: true });
       const lab = await connectToLab(labName(command));
       printAnswer(faultsView(await standingFaults(lab.paths)), flags.output);
@@ -42,7 +55,7 @@ Examples:
   addIpamd(parent);
   addApiServer(parent);
   addNodeFault(parent);
-  for (const command of parent.commands) command.exitOverride();
+  for (const command of parent.commands) command.exitOverride().option("--name <lab>", "which lab");
 }
 
 /** Breaks the lab and says what is broken now. */
