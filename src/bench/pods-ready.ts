@@ -1,7 +1,7 @@
 import { EniverseError } from "../base/error.ts";
 import { deploymentOf } from "../cli/commands/run.ts";
 import type { KubeClient } from "../kube/client.ts";
-import { deployments, type Pod, pods } from "../kube/resources.ts";
+import { deployments, events, type Pod, pods } from "../kube/resources.ts";
 import { withLab } from "./bench-lab.ts";
 import { rounded, type Section } from "./report.ts";
 import { quantile } from "./statistics.ts";
@@ -48,24 +48,33 @@ export const podsReady: Section = {
 /** Milliseconds until each of the pods was Ready. */
 async function land(kube: KubeClient, image: string, count: number): Promise<number[]> {
   const selector = { namespace: "default", labelSelector: `app=${name}` };
-  const { resourceVersion } = await kube.list(pods, selector);
   const deadline = AbortSignal.timeout(longestWaitMs);
   const readyAt = new Map<string, number>();
   const start = performance.now();
+  const look = (pod: Pod): void => {
+    const { uid = "" } = pod.metadata;
+    if (isReady(pod) && !readyAt.has(uid)) readyAt.set(uid, performance.now() - start);
+  };
   await kube.create(deployments, deploymentOf(name, { replicas: count, image, namespace: "default" }));
-  try {
-    for await (const event of kube.watch(pods, { ...selector, resourceVersion, signal: deadline })) {
-      if (event.type === "BOOKMARK" || !isReady(event.object)) continue;
-      const { uid = "" } = event.object.metadata;
-      if (!readyAt.has(uid)) readyAt.set(uid, performance.now() - start);
-      if (readyAt.size >= count) return [...readyAt.values()];
+  while (!deadline.aborted) {
+    const { items, resourceVersion } = await kube.list(pods, selector);
+    for (const pod of items) look(pod);
+    if (readyAt.size >= count) return [...readyAt.values()];
+    try {
+      for await (const event of kube.watch(pods, { ...selector, resourceVersion, signal: deadline })) {
+        if (event.type !== "BOOKMARK") look(event.object);
+        if (readyAt.size >= count) return [...readyAt.values()];
+      }
+    } catch (error) {
+      if (!deadline.aborted) throw error;
     }
-  } catch (error) {
-    if (!deadline.aborted) throw error;
   }
+  const warnings = (await kube.list(events, { namespace: "default" })).items.filter(
+    ({ type }) => type === "Warning",
+  );
   throw new EniverseError("timeout", {
     attempted: `wait for ${count} pods`,
-    found: `${readyAt.size} are Ready after ${longestWaitMs / 1000} s`,
+    found: `${readyAt.size} are Ready after ${longestWaitMs / 1000} s; last warning: ${warnings.at(-1)?.message ?? "none"}`,
   });
 }
 

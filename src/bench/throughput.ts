@@ -67,12 +67,6 @@ export const throughput: Section = {
           goalShare,
           "×",
         ),
-        atLeast(
-          "throughput pod to pod across nodes / veth pair with segments of 192 KiB (p50)",
-          across / (medians[tuned.name] ?? Number.NaN),
-          goalShare,
-          "×",
-        ),
       ],
       raw: { rounds, seconds, gigabitsPerSecond: measured },
     };
