@@ -119,7 +119,7 @@ function refusalEnd(
   const name = shortName(node.name);
   switch (note.rule) {
     case "max-eni":
-      return eniLimitEnd(seen, node, note, counts);
+      return eniLimitEnd(seen, node, note, ipamd, counts);
     case "max-pods":
       return {
         cause: "max-pods",
@@ -174,6 +174,7 @@ function eniLimitEnd(
   seen: Observation,
   node: NodeSeen,
   note: Reason,
+  ipamd: Answering,
   counts: ReturnType<typeof poolCounts>,
 ): ChainEnd {
   const name = shortName(node.name);
@@ -187,8 +188,16 @@ function eniLimitEnd(
     rule: "EC2 attaches no more ENIs to a type than its limit, and each holds so many addresses",
     ...(bySetting ? { setting: `MAX_ENI=${maxEni}` } : {}),
   };
-  const full = `all ${counts.total} addresses for pods are in use`;
+  const single = /\/(32|128)$/;
+  const otherMode = ipamd.pool.addresses.filter(
+    ({ state, cidr }) => counts.mode === "prefix" && state !== "primary" && single.test(cidr),
+  ).length;
+  const full =
+    otherMode > 0
+      ? `${otherMode} of its places are taken by single addresses from before prefix mode`
+      : `all ${counts.total} addresses for pods are in use`;
   const larger = [
+    ...(otherMode > 0 ? ["Replace the node: new nodes start with prefixes only"] : []),
     ...(counts.mode === "prefix"
       ? []
       : ["Use prefixes: ENABLE_PREFIX_DELEGATION=true gives 16 addresses for each slot"]),

@@ -7,6 +7,8 @@ export interface Observation {
   readonly takenAt: number;
   readonly nodes: readonly NodeSeen[];
   readonly pods: readonly PodSeen[];
+  /** Why EC2 could not be asked; subnets and ENIs are empty then. */
+  readonly ec2Blind?: string;
   readonly subnets: readonly SubnetSeen[];
   readonly enis: readonly EniSeen[];
   /** Names of the ENIConfigs of the cluster. */

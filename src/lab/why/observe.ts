@@ -46,7 +46,8 @@ export async function observe({ paths, kube, ec2 }: AskedLab): Promise<Observati
     kube.list(events),
     kube.get(daemonSets, "aws-node", "kube-system"),
     kube.list(eniConfigs),
-    observeVpc(ec2),
+    // EC2 that throttles everybody is one of the causes to be named.
+    observeVpc(ec2).catch((error: unknown) => ({ subnets: [], enis: [], ec2Blind: messageOf(error) })),
     latestCalls(paths),
   ]);
   const seenPods = podList.items.map((pod) => podSeen(pod, eventList.items));
@@ -75,8 +76,7 @@ export async function observe({ paths, kube, ec2 }: AskedLab): Promise<Observati
       ),
     ),
     pods: seenPods,
-    subnets: vpc.subnets,
-    enis: vpc.enis,
+    ...vpc,
     eniConfigs: configs.items.map(({ metadata }) => metadata.name),
     awsNodeEnv,
     failedCalls: calls.filter(({ service, code }) => service === "ec2" && code !== "Success"),

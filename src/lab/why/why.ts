@@ -13,7 +13,18 @@ export interface Question {
 }
 
 /** Answers; throws `invalid_argument` for a subject of no known kind and `not_found` for what is not there. */
-export function answerWhy(seen: Observation, { subject, namespace }: Question): Chain {
+export function answerWhy(seen: Observation, question: Question): Chain {
+  const chain = answer(seen, question);
+  if (seen.ec2Blind === undefined) return chain;
+  const blind = {
+    what: "subnets and ENIs could not be looked at",
+    evidence: `EC2 answered: ${seen.ec2Blind}`,
+    rule: "what EC2 alone knows is missing from this answer",
+  };
+  return { ...chain, links: [...chain.links, blind] };
+}
+
+function answer(seen: Observation, { subject, namespace }: Question): Chain {
   const [, kind = "", name = ""] = /^([a-z-]+)\/(.+)$/.exec(subject) ?? [];
   switch (kind) {
     case "pod":
