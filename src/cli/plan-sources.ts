@@ -8,18 +8,21 @@ import {
   readNetworkInterfaces,
   readNodes,
   readPods,
+  readReservations,
   readSubnets,
   readVpcCidrs,
 } from "../plan/observed.ts";
 import { connectToLab } from "./lab-connection.ts";
 import { labName } from "./lab-name.ts";
 import { allNetworkInterfaces } from "./network-interfaces.ts";
+import { list } from "./plan-flags.ts";
 
 /** Where a plan may read what there is. */
 export interface SourceFlags {
   readonly subnets?: string;
   readonly enis?: string;
   readonly vpcs?: string;
+  readonly reservations?: readonly string[];
   readonly kubeNodes?: string;
   readonly kubePods?: string;
   readonly fromAws?: boolean;
@@ -33,6 +36,7 @@ export function withSources(command: Command): Command {
     .option("--subnets <file>", "JSON of aws ec2 describe-subnets")
     .option("--enis <file>", "JSON of aws ec2 describe-network-interfaces")
     .option("--vpcs <file>", "JSON of aws ec2 describe-vpcs, for the VPC's blocks")
+    .option("--reservations <files>", "JSON of aws ec2 get-subnet-cidr-reservations, a file a subnet", list)
     .option("--kube-nodes <file>", "JSON of kubectl get nodes -o json")
     .option("--kube-pods <file>", "JSON of kubectl get pods -A -o json")
     .option("--from-aws", "ask AWS (read-only describe calls, credentials as the aws command finds them)")
@@ -65,7 +69,12 @@ export async function observe(flags: SourceFlags, command: Command): Promise<Obs
     const enis =
       flags.enis === undefined ? {} : { enis: readNetworkInterfaces(jsonOf(flags.enis), "--enis") };
     const vpcs = flags.vpcs === undefined ? undefined : jsonOf(flags.vpcs);
-    return ofVpc({ subnets: readSubnets(jsonOf(flags.subnets), "--subnets"), ...enis, ...kube }, vpcs, flags);
+    const reservations =
+      flags.reservations === undefined
+        ? {}
+        : { reservations: flags.reservations.flatMap((file) => readReservations(jsonOf(file), file)) };
+    const subnets = readSubnets(jsonOf(flags.subnets), "--subnets");
+    return ofVpc({ subnets, ...enis, ...reservations, ...kube }, vpcs, flags);
   }
   if (flags.enis !== undefined || flags.vpcs !== undefined || flags.vpc !== undefined) {
     throw new EniverseError("invalid_argument", {
@@ -88,21 +97,29 @@ async function observeLab(flags: SourceFlags, command: Command): Promise<Observe
 }
 
 async function observeEc2(client: EC2Client, flags: SourceFlags): Promise<Observed> {
-  const { DescribeSubnetsCommand, DescribeVpcsCommand } = await import("@aws-sdk/client-ec2");
+  const { DescribeSubnetsCommand, DescribeVpcsCommand, GetSubnetCidrReservationsCommand } = await import(
+    "@aws-sdk/client-ec2"
+  );
   try {
     const [subnets, vpcs, enis] = await Promise.all([
       client.send(new DescribeSubnetsCommand({})),
       client.send(new DescribeVpcsCommand({})),
       allNetworkInterfaces(client),
     ]);
-    return ofVpc({ subnets: readSubnets(subnets), enis: readNetworkInterfaces(enis) }, vpcs, flags);
+    const found = ofVpc({ subnets: readSubnets(subnets), enis: readNetworkInterfaces(enis) }, vpcs, flags);
+    const answers = await Promise.all(
+      found.subnets.map(({ subnetId: SubnetId }) =>
+        client.send(new GetSubnetCidrReservationsCommand({ SubnetId })),
+      ),
+    );
+    return { ...found, reservations: answers.flatMap((answer) => readReservations(answer)) };
   } catch (cause) {
     if (cause instanceof EniverseError) throw cause;
     throw new EniverseError("unavailable", {
       attempted: "read subnets and network interfaces from EC2",
       found: messageOf(cause),
       wanted:
-        "credentials and a region, with ec2:DescribeSubnets, ec2:DescribeVpcs and ec2:DescribeNetworkInterfaces",
+        "credentials and a region, with ec2:DescribeSubnets, ec2:DescribeVpcs, ec2:DescribeNetworkInterfaces and ec2:GetSubnetCidrReservations",
       cause,
     });
   }

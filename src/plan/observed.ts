@@ -30,6 +30,13 @@ export interface ObservedEni {
   readonly prefixes: readonly string[];
 }
 
+/** A reservation as `aws ec2 get-subnet-cidr-reservations` shows it. */
+export interface ObservedReservation {
+  readonly subnetId: string;
+  readonly cidr: string;
+  readonly kind: "prefix" | "explicit";
+}
+
 /** A Node as `kubectl get nodes -o json` shows it. */
 export interface ObservedNode {
   readonly name: string;
@@ -54,6 +61,7 @@ export interface Observed {
   readonly vpcCidrs?: readonly string[];
   readonly subnets: readonly ObservedSubnet[];
   readonly enis?: readonly ObservedEni[];
+  readonly reservations?: readonly ObservedReservation[];
   readonly nodes?: readonly ObservedNode[];
   readonly pods?: readonly ObservedPod[];
 }
@@ -110,6 +118,18 @@ export function readNetworkInterfaces(json: unknown, source = "enis"): ObservedE
   });
 }
 
+/** Reads the answer of `get-subnet-cidr-reservations`, or its bare list. */
+export function readReservations(json: unknown, source = "reservations"): ObservedReservation[] {
+  return listIn(json, "SubnetIpv4CidrReservations", source).map((item, index) => {
+    const at = `${source}[${index}]`;
+    const kind = textOf(item, "ReservationType", at);
+    if (kind !== "prefix" && kind !== "explicit") {
+      throw badField(`${at}.ReservationType`, JSON.stringify(kind), "prefix or explicit");
+    }
+    return { subnetId: textOf(item, "SubnetId", at), cidr: textOf(item, "Cidr", at), kind };
+  });
+}
+
 /** Reads a list of Nodes. */
 export function readNodes(json: unknown, source = "nodes"): ObservedNode[] {
   return listIn(json, "items", source).map((item, index) => {
@@ -156,6 +176,11 @@ export function usedIn(observed: Observed, subnet: ObservedSubnet): string[] | u
   return [...own.flatMap((eni) => eni.addresses), ...prefixes];
 }
 
+/** The reservations of a subnet, as far as they were read. */
+export function reservationsIn(observed: Observed, subnet: ObservedSubnet): readonly ObservedReservation[] {
+  return (observed.reservations ?? []).filter(({ subnetId }) => subnetId === subnet.subnetId);
+}
+
 /** One group for each instance type, with the most pods that a node of it has; undefined without Nodes. */
 export function observedGroups(observed: Observed): NodeGroupInput[] | undefined {
   const { nodes, pods = [] } = observed;
@@ -188,6 +213,9 @@ export function givenSubnets(observed: Observed): GivenSubnet[] {
       cidr: subnet.cidr,
       kind,
       usedByOthers: usedByOthers(observed, subnet),
+      reservations: reservationsIn(observed, subnet)
+        .filter((each) => each.kind === "prefix")
+        .map((each) => each.cidr),
     };
   });
 }

@@ -20,10 +20,11 @@ export interface FullSubnet {
   readonly name: string;
   readonly zone: string;
   readonly cidr: string;
-  /** AvailableIpAddressCount; worked out from the nodes when absent. */
+  /** AvailableIpAddressCount; without it what `used` leaves, else what the nodes leave. */
   readonly free?: number;
   /** What is in use, addresses and /28 blocks: then whole blocks are counted instead of expected. */
   readonly used?: readonly string[];
+  readonly reservations?: readonly { readonly cidr: string; readonly kind: "prefix" | "explicit" }[];
 }
 
 export interface PlanStrategyInput {
@@ -102,11 +103,10 @@ export function readSituation(input: PlanStrategyInput): Situation {
   }
   const usable = subnets.reduce((sum, { cidr }) => sum + usableAddresses(cidr.bits), 0);
   const held = nodes * footprint.addresses;
-  const told = subnets.map(({ free, cidr }, index) =>
-    free === undefined
-      ? undefined
-      : wholeNumber(`subnets[${index}].free`, free, 0, usableAddresses(cidr.bits)),
-  );
+  const told = subnets.map(({ free, used, cidr }, index) => {
+    if (free !== undefined) return wholeNumber(`subnets[${index}].free`, free, 0, usableAddresses(cidr.bits));
+    return used === undefined ? undefined : usableAddresses(cidr.bits) - spaceOf(cidr, { used }).usedCount;
+  });
   const allTold = told.every((free) => free !== undefined);
   const free = allTold
     ? told.reduce((sum: number, each) => sum + (each ?? 0), 0)
@@ -139,8 +139,8 @@ export function readSituation(input: PlanStrategyInput): Situation {
     usable,
     free,
     held,
-    blocksFree: subnets.reduce((sum, { cidr, used }) => {
-      if (counted && used !== undefined) return sum + spaceOf(cidr, { used }).freeBlocks28Count;
+    blocksFree: subnets.reduce((sum, { cidr, used, reservations = [] }) => {
+      if (counted && used !== undefined) return sum + spaceOf(cidr, { used, reservations }).freeBlocks28Count;
       const share = usableAddresses(cidr.bits) / usable;
       return sum + expectedFreeBlocks(cidr.bits, Math.round((usable - free) * share));
     }, 0),

@@ -313,7 +313,7 @@ function problemsOf(
     add(
       "warning",
       name,
-      `${name} has no CIDR reservation of type prefix: single addresses lie anywhere and break its /28 blocks up`,
+      `no CIDR reservation of type prefix is known in ${name}: single addresses lie anywhere and break its /28 blocks up`,
     );
   }
   if (addressUnits > addressUnitsPerVpc) {

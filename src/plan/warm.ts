@@ -206,7 +206,12 @@ type Measured = Omit<WarmRow, "onFrontier" | "alike">;
 
 /** Choices that came out the same are one row, under the name with the fewest settings. */
 function merge(rows: readonly Measured[]): (Measured & { readonly alike: readonly string[] })[] {
-  const groups = Map.groupBy(rows, ({ warm: _warm, label: _label, ...measured }) => JSON.stringify(measured));
+  const groups = new Map<string, Measured[]>();
+  for (const row of rows) {
+    const { warm: _warm, label: _label, ...measured } = row;
+    const key = JSON.stringify(measured);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
   return [...groups.values()].flatMap((group) => {
     const [first, ...others] = group.toSorted(
       (a, b) => Object.keys(a.warm).length - Object.keys(b.warm).length,

@@ -3,7 +3,13 @@ import { EniverseError } from "../../base/error.ts";
 import { limitsOf } from "../../plan/field.ts";
 import { nodeFootprint } from "../../plan/footprint.ts";
 import { type FragmentationAnswer, planFragmentation } from "../../plan/fragmentation.ts";
-import { type Observed, type ObservedSubnet, usedIn } from "../../plan/observed.ts";
+import {
+  givenSubnets,
+  type Observed,
+  type ObservedSubnet,
+  reservationsIn,
+  usedIn,
+} from "../../plan/observed.ts";
 import {
   decimal,
   list,
@@ -40,10 +46,10 @@ export function addPlanFragmentation(plan: Command): void {
     .option("--addresses <list>", "what is in use: addresses and /28 blocks with commas between", list)
     .option("--reservation <cidrs>", "CIDR reservations of type prefix that are there", list, [])
     .option("--blocks <n>", "/28 blocks that prefix mode will want", wholeNumber)
-    .option("--nodes <n>", "nodes that will want prefixes, instead of --blocks", wholeNumber)
+    .option("--nodes <n>", "further nodes that will want prefixes, instead of --blocks", wholeNumber)
     .option("--instance-type <type>", "type of these nodes", "m5.large")
     .option("--pods-per-node <n>", "pods of these nodes", wholeNumber, 20)
-    .option("--subnet <id>", "with --subnets, --from-aws or --lab: only this one, by id or name")
+    .option("--subnet <id>", "with a source: only this one, by id or name (default: all that pods live in)")
     .option("--trials <n>", "trials by chance", wholeNumber)
     .option("--seed <n>", "of the trials", decimal, 1);
   withPlanOutput(withSources(command), fragmentationForms)
@@ -62,9 +68,13 @@ Examples:
     .action(async (flags: FragmentationFlags) => {
       const observed = await observe(flags, command);
       if (observed !== undefined && observed.subnets.length > 0) {
-        const answers = subnetsOf(observed, flags).map((subnet) => ({
+        const subnets = subnetsOf(observed, flags);
+        const answers = subnets.map((subnet) => ({
           name: subnet.name,
-          answer: answerFor(flags, subnet.cidr, usedIn(observed, subnet)),
+          answer: answerFor(flags, subnet.cidr, usedIn(observed, subnet), {
+            reservations: reservationsIn(observed, subnet),
+            subnets: subnets.length,
+          }),
         }));
         const [only] = answers;
         printPlan(
@@ -82,7 +92,9 @@ Examples:
           wanted: "--cidr CIDR, or --subnets FILE with --enis FILE, or --from-aws, or --lab",
         });
       }
-      printPlan(fragmentationView(answerFor(flags, flags.cidr, flags.addresses)), flags);
+      const reservations = flags.reservation.map((cidr) => ({ cidr, kind: "prefix" as const }));
+      const answer = answerFor(flags, flags.cidr, flags.addresses, { reservations, subnets: 1 });
+      printPlan(fragmentationView(answer), flags);
     });
 }
 
@@ -90,13 +102,20 @@ function answerFor(
   flags: FragmentationFlags,
   cidr: string,
   used: readonly string[] | undefined,
+  known: {
+    readonly reservations: readonly { readonly cidr: string; readonly kind: "prefix" | "explicit" }[];
+    /** Nodes spread over so many. */
+    readonly subnets: number;
+  },
 ): FragmentationAnswer {
-  const wantedBlocks = flags.blocks ?? blocksOfNodes(flags);
+  const ofNodes = blocksOfNodes(flags);
+  const wantedBlocks =
+    flags.blocks ?? (ofNodes === undefined ? undefined : Math.ceil(ofNodes / known.subnets));
   return planFragmentation({
     cidr,
     ...(flags.used === undefined ? {} : { usedPercents: flags.used.map(decimal) }),
     ...(used === undefined ? {} : { used }),
-    reservations: flags.reservation.map((text) => ({ cidr: text, kind: "prefix" })),
+    reservations: known.reservations,
     ...(wantedBlocks === undefined ? {} : { wantedBlocks }),
     ...(flags.trials === undefined ? {} : { trials: flags.trials }),
     seed: flags.seed,
@@ -115,7 +134,14 @@ function blocksOfNodes(flags: FragmentationFlags): number | undefined {
 }
 
 function subnetsOf(observed: Observed, { subnet }: FragmentationFlags): readonly ObservedSubnet[] {
-  if (subnet === undefined) return observed.subnets;
+  if (subnet === undefined) {
+    const homes = new Set(
+      givenSubnets(observed)
+        .filter(({ kind }) => kind === "private" || kind === "pods")
+        .map(({ cidr }) => cidr),
+    );
+    return homes.size > 0 ? observed.subnets.filter(({ cidr }) => homes.has(cidr)) : observed.subnets;
+  }
   const found = observed.subnets.filter(({ subnetId, name }) => subnetId === subnet || name === subnet);
   if (found.length > 0) return found;
   throw new EniverseError("not_found", {

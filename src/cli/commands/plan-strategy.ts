@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { EniverseError } from "../../base/error.ts";
-import { givenSubnets, type Observed, observedGroups, usedIn } from "../../plan/observed.ts";
+import { givenSubnets, type Observed, observedGroups, reservationsIn, usedIn } from "../../plan/observed.ts";
 import { planStrategy } from "../../plan/strategy.ts";
 import type { FullSubnet, PlanStrategyInput } from "../../plan/strategy-input.ts";
 import type { OtherRange } from "../../plan/vpc-input.ts";
@@ -119,7 +119,14 @@ function observedSubnets(observed: Observed, names: readonly string[]): FullSubn
     .map((subnet) => {
       const used = usedIn(observed, subnet);
       const { name, zone, cidr, free } = subnet;
-      return { name, zone, cidr, free, ...(used === undefined ? {} : { used }) };
+      // EC2's count leaves out what is reserved for prefixes; what is in use says more where it is known.
+      return {
+        name,
+        zone,
+        cidr,
+        ...(used === undefined ? { free } : { used }),
+        reservations: reservationsIn(observed, subnet),
+      };
     });
 }
 

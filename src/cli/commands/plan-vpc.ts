@@ -136,7 +136,8 @@ function inputOf(flags: VpcFlags, observed: Observed | undefined, command: Comma
     surviveZoneLoss: flags.surviveZoneLoss ?? false,
     loadBalancers: { publicAlbs, internalAlbs, publicNlbs, internalNlbs },
     interfaceEndpoints: flags.endpoints,
-    natGateways: natOf(flags.nat),
+    // Gateways that are there are among the interfaces in use.
+    natGateways: judged !== undefined && observed?.enis !== undefined ? "none" : natOf(flags.nat),
     otherAddressesPerZone: flags.otherAddresses,
     others: [
       ...flags.peer.map((text): OtherRange => ({ ...named(text), kind: "peer" })),
