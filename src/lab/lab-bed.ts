@@ -160,7 +160,7 @@ export function labBed(label: string): LabBed {
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  waitMs = 30_000,
+  waitMs = 60_000,
 ): Promise<void> {
   for (const deadline = Date.now() + waitMs; Date.now() < deadline; await pause(100)) {
     try {

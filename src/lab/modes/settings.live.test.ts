@@ -3,6 +3,7 @@ import {
   AttachNetworkInterfaceCommand,
   CreateNetworkInterfaceCommand,
   CreateSecurityGroupCommand,
+  CreateTagsCommand,
   ModifyNetworkInterfaceAttributeCommand,
   type NetworkInterface,
 } from "@aws-sdk/client-ec2";
@@ -139,7 +140,7 @@ describe.skipIf(process.getuid?.() !== 0)("settings", () => {
     "the internet sees the node, and no pod that EXTERNALSNAT or EXCLUDE_SNAT_CIDRS leave untranslated",
     async () => {
       const [primary] = await enis();
-      expect(await seenOutside()).toBe(primary?.Association?.PublicIp);
+      await until("the internet sees the node", async () => (await seenOutside()) === publicIp);
       await bed.rollOut({ AWS_VPC_K8S_CNI_EXTERNALSNAT: "true" });
       expect(on("iptables", "-t", "nat", "-S")).not.toContain("SNAT --to-source");
       // An internet gateway translates addresses that have a public one; a pod's has none.
@@ -152,7 +153,7 @@ describe.skipIf(process.getuid?.() !== 0)("settings", () => {
       expect(on("iptables", "-t", "nat", "-S", "AWS-SNAT-CHAIN-0")).toContain(`-d ${internetEcho}/32`);
       expect(await seenOutside()).toBeUndefined();
       await bed.rollOut({ AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: null });
-      expect(await seenOutside()).toBe(primary?.Association?.PublicIp);
+      await until("the internet sees the node", async () => (await seenOutside()) === publicIp);
     },
     patience,
   );
@@ -258,6 +259,10 @@ describe.skipIf(process.getuid?.() !== 0)("settings", () => {
       expect(managed()).toEqual([...own, untagged].sort());
       const { TagSet = [] } = (await enis()).find((eni) => eni.NetworkInterfaceId === untagged) ?? {};
       expect(TagSet.map(({ Key }) => Key)).toContain("node.k8s.amazonaws.com/instance_id");
+      const noManage = { Key: "node.k8s.amazonaws.com/no_manage", Value: "true" };
+      await (await bed.ec2()).send(new CreateTagsCommand({ Resources: [untagged], Tags: [noManage] }));
+      await bed.rollOut({ AWS_VPC_K8S_CNI_LOGLEVEL: "INFO" });
+      expect(managed()).toEqual(own.toSorted());
     },
     patience,
   );
