@@ -53,9 +53,11 @@ export function explainPool(seen: Observation, node: NodeSeen, ipamd: Answering,
   if (counts.cooling > 0 && counts.assignable + counts.cooling >= waiting && !isUnderWay(growth)) {
     return cooldownEnd(seen, node, ipamd, counts.cooling, [held, ...notGrown]);
   }
-  const failed = lastFailure(growth);
+  // What forbids growth altogether holds now; a failure may be from before.
+  const forbidden = notes.filter(({ rule }) => forbidding.has(rule));
+  const failed = forbidden.length > 0 ? undefined : lastFailure(growth);
   if (failed !== undefined) return ec2End(seen, node, failed, [held, ...wantLink(seen, growth)]);
-  for (const note of notes) {
+  for (const note of forbidden.length > 0 ? forbidden : notes) {
     const end = refusalEnd(seen, node, note, ipamd, counts);
     if (end !== undefined) return { ...end, links: [held, noteLink(seen, note), ...(end.links ?? [])] };
   }
@@ -228,6 +230,8 @@ function latestNotes(decisions: readonly DecisionEntry[]): Reason[] {
     .filter((entry) => entry.kind === "not-done" && entry.time === time)
     .map(({ reason }) => reason);
 }
+
+const forbidding = new Set<string>(["cordoned", "provisioning-disabled", "terminating"]);
 
 const growthRules = new Set<string>([
   "max-eni",
