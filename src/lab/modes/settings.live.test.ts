@@ -139,7 +139,8 @@ describe.skipIf(process.getuid?.() !== 0)("settings", () => {
   test(
     "the internet sees the node, and no pod that EXTERNALSNAT or EXCLUDE_SNAT_CIDRS leave untranslated",
     async () => {
-      const [primary] = await enis();
+      const publicIp = (await enis())[0]?.Association?.PublicIp;
+      expect(publicIp).toBeDefined();
       await until("the internet sees the node", async () => (await seenOutside()) === publicIp);
       await bed.rollOut({ AWS_VPC_K8S_CNI_EXTERNALSNAT: "true" });
       expect(on("iptables", "-t", "nat", "-S")).not.toContain("SNAT --to-source");
