@@ -135,6 +135,17 @@ describe("exported JSON", () => {
     ]);
   });
 
+  test("an empty subnet is told by its name, or its range", () => {
+    const [first] = observed.subnets;
+    if (first === undefined) throw new Error("no subnet");
+    const kinds = [
+      { ...first, subnetId: "x", name: "pods-a" },
+      { ...first, subnetId: "y", name: "subnet-y", cidr: "100.64.0.0/18" },
+      { ...first, subnetId: "z", name: "subnet-z" },
+    ];
+    expect(givenSubnets({ subnets: kinds }).map(({ kind }) => kind)).toEqual(["pods", "pods", "private"]);
+  });
+
   test("addresses and prefixes in use", () => {
     const [first] = observed.subnets;
     if (first === undefined) throw new Error("no subnet");

@@ -1,4 +1,4 @@
-import { parseCidr4 } from "../addr/cidr.ts";
+import { cidrContains, parseCidr4 } from "../addr/cidr.ts";
 import { badField } from "./field.ts";
 import { usableAddresses } from "./free-blocks.ts";
 import type { GivenSubnet, NodeGroupInput, SubnetKind } from "./vpc-input.ts";
@@ -220,6 +220,12 @@ export function givenSubnets(observed: Observed): GivenSubnet[] {
   });
 }
 
+/** The names that a plan gives its subnets start with their kind. */
+const kindsByName: readonly SubnetKind[] = ["cluster", "public", "private", "pods"];
+
+/** Ranges that VPCs take for pods alone: shared address space, and the one for benchmarks. */
+const podRanges = ["100.64.0.0/10", "198.19.0.0/16"].map(parseCidr4);
+
 function kindOf(observed: Observed, subnet: ObservedSubnet): SubnetKind {
   if (subnet.tags["kubernetes.io/role/elb"] !== undefined) return "public";
   if (subnet.tags["kubernetes.io/role/internal-elb"] !== undefined) return "private";
@@ -229,7 +235,11 @@ function kindOf(observed: Observed, subnet: ObservedSubnet): SubnetKind {
   if (ofInstances.length > 0) return "pods";
   if (own.some(isControlPlane)) return "cluster";
   if (own.some(({ description }) => /NAT Gateway/i.test(description))) return "public";
-  return parseCidr4(subnet.cidr).bits === 28 ? "cluster" : "private";
+  const named = kindsByName.find((kind) => subnet.name.startsWith(kind));
+  if (named !== undefined) return named;
+  const cidr = parseCidr4(subnet.cidr);
+  if (podRanges.some((range) => cidrContains(range, cidr))) return "pods";
+  return cidr.bits === 28 ? "cluster" : "private";
 }
 
 function usedByOthers(observed: Observed, subnet: ObservedSubnet): number {

@@ -23,8 +23,8 @@ export function labFileOf(plan: VpcPlan): LabFile {
       ),
       ...(plan.eniConfigs.length > 0
         ? [
-            "Custom networking: nodes get ready once the ENIConfigs are there; put the lab's subnet ids in:",
-            "eniverse get subnets -o wide, then eniverse plan vpc … -o eniconfig | kubectl apply -f -",
+            "Custom networking: nodes get ready once the ENIConfigs are there, with the lab's own subnet ids:",
+            "eniverse plan vpc THE SAME FLAGS --lab -o eniconfig | kubectl apply -f -",
           ]
         : []),
     ],
