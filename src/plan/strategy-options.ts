@@ -1,11 +1,10 @@
-import { type Cidr4, cidrsOverlap, formatCidr, parseCidr4 } from "../addr/cidr.ts";
+import { type Cidr4, formatCidr } from "../addr/cidr.ts";
 import { thousands } from "./field.ts";
 import { type NodeFootprint, nodeFootprint } from "./footprint.ts";
 import { usableAddresses } from "./free-blocks.ts";
-import { FreeSpace } from "./free-space.ts";
 import { maxPods } from "./max-pods.ts";
 import type { Situation } from "./strategy-input.ts";
-import { secondaryFault } from "./vpc-layout.ts";
+import { evenBlocks, overlapWithPeers, roomIn, secondaryBlocks } from "./strategy-room.ts";
 import { describeWarm, type PlanMode, usesPrefixes, type WarmSettings } from "./warm-settings.ts";
 
 export type StrategyId =
@@ -354,50 +353,4 @@ function secondarySteps(
     ),
     tag,
   ];
-}
-
-/** Up to so many /16s that the VPC may take and no peer uses; a VPC has five blocks at most. */
-function secondaryBlocks({ vpcCidrs, others, taken }: Situation, count: number): Cidr4[] {
-  const [primary] = vpcCidrs;
-  if (primary === undefined) return [];
-  const candidates = [
-    ...Array.from({ length: 64 }, (_, index) => `100.${64 + index}.0.0/16`),
-    "198.19.0.0/16",
-  ];
-  return candidates
-    .map(parseCidr4)
-    .filter(
-      (cidr) =>
-        secondaryFault(primary, cidr) === undefined &&
-        ![...others.map((other) => other.cidr), ...vpcCidrs, ...taken].some((other) =>
-          cidrsOverlap(other, cidr),
-        ),
-    )
-    .slice(0, Math.max(Math.min(count, 5 - vpcCidrs.length), 0));
-}
-
-function overlapWithPeers({ vpcCidrs, others }: Situation): string | undefined {
-  for (const cidr of vpcCidrs) {
-    const other = others.find((each) => cidrsOverlap(each.cidr, cidr));
-    if (other !== undefined) return `${formatCidr(cidr)} and ${formatCidr(other.cidr)} of ${other.name}`;
-  }
-  return undefined;
-}
-
-/** For each zone blocks of one size, as large as the free space allows, and again of what is left, three times. */
-function evenBlocks(blocks: readonly Cidr4[], taken: readonly Cidr4[], zones: number): Cidr4[] {
-  const found: Cidr4[] = [];
-  for (let bits = 16; bits <= 28 && found.length < 3 * zones; bits++) {
-    const space = new FreeSpace(blocks);
-    for (const range of [...taken, ...found]) space.occupy(range);
-    const round = Array.from({ length: zones }, () => space.take(bits)).filter(
-      (block) => block !== undefined,
-    );
-    if (round.length === zones) found.push(...round);
-  }
-  return found;
-}
-
-function roomIn(blocks: readonly Cidr4[], footprint: NodeFootprint): number {
-  return blocks.reduce((sum, { bits }) => sum + Math.floor(usableAddresses(bits) / footprint.addresses), 0);
 }
