@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { parseCidr4 } from "../addr/cidr.ts";
 import { EniverseError, messageOf } from "../base/error.ts";
 import type { LabConfig, LabShape } from "../lab/config.ts";
@@ -7,6 +7,7 @@ import { checkLabConfig } from "../lab/config-check.ts";
 import { readLabConfig } from "../lab/config-file.ts";
 import { layoutLab } from "../lab/layout.ts";
 import { variables } from "../node/environment.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 /** The flags of `up` and `start` that say what the lab is made of. */
 export interface LabFlags {
@@ -29,11 +30,6 @@ export function withLabFlags(command: Command): Command {
     .option("--ipv6", "an IPv6 cluster: pods and services have IPv6 addresses")
     .option("--config <file>", "a lab.yaml; see docs/lab-yaml.md")
     .option("--set <KEY=VALUE>", "environment of aws-node; may be repeated", collect, []);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("wanted: a whole number.");
-  return Number(text);
 }
 
 function collect(text: string, before: readonly string[]): readonly string[] {

@@ -3,12 +3,6 @@ import { stringify } from "yaml";
 import { EniverseError } from "../base/error.ts";
 import { type Answer, formatAnswer, type OutputFormat, printLine } from "./output.ts";
 
-/** Reads a whole number of 0 or more; the plan itself says what range it takes. */
-export function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("wanted: a whole number of 0 or more.");
-  return Number(text);
-}
-
 export function decimal(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("wanted: a number.");

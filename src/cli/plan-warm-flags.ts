@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { WarmSettings } from "../plan/warm-settings.ts";
-import { wholeNumber } from "./plan-flags.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 /** The warm settings as flags, named after the variables of aws-node. */
 export interface WarmFlags {

@@ -1,4 +1,11 @@
-import { EC2Client, EC2ServiceException } from "@aws-sdk/client-ec2";
+import {
+  CreateNetworkInterfaceCommand,
+  type CreateNetworkInterfaceCommandInput,
+  EC2Client,
+  EC2ServiceException,
+  type NetworkInterface,
+  RunInstancesCommand,
+} from "@aws-sdk/client-ec2";
 import type { Clock } from "../base/clock.ts";
 import { realClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -58,6 +65,26 @@ export class CloudBed implements Disposable {
     const found = this.cloud.network.subnets.find((subnet) => subnet.name === name);
     if (found === undefined) throw new Error(`there is no subnet ${name}`);
     return found.subnetId;
+  }
+
+  /** Creates an interface, in a private subnet unless `input` says otherwise. */
+  async newEni(
+    input: Partial<CreateNetworkInterfaceCommandInput> = {},
+  ): Promise<NetworkInterface | undefined> {
+    const SubnetId = this.subnetId("private-us-west-2a");
+    const { NetworkInterface: eni } = await this.client.send(
+      new CreateNetworkInterfaceCommand({ SubnetId, ...input }),
+    );
+    return eni;
+  }
+
+  /** Launches an instance in a private subnet and answers its id. */
+  async newInstance(InstanceType: "m5.large" | "t3.medium" = "m5.large"): Promise<string> {
+    const SubnetId = this.subnetId("private-us-west-2a");
+    const { Instances } = await this.client.send(
+      new RunInstancesCommand({ InstanceType, ImageId: "ami-0123", MinCount: 1, MaxCount: 1, SubnetId }),
+    );
+    return Instances?.[0]?.InstanceId ?? "";
   }
 
   [Symbol.dispose](): void {

@@ -4,7 +4,7 @@ import { type Pod, pods } from "../../kube/resources.ts";
 import { readPodLogThroughKubelet } from "../../lab/pod-logs.ts";
 import { connectToLab } from "../lab-connection.ts";
 import { labName } from "../lab-name.ts";
-import { wholeNumber } from "./run.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface LogFlags {
   readonly namespace: string;

@@ -3,8 +3,9 @@ import { createImds } from "../../aws/imds.ts";
 import { EniverseError } from "../../base/error.ts";
 import { type MaxPodsSettings, maxPods, maxPodsTable } from "../../plan/max-pods.ts";
 import { printLine } from "../output.ts";
-import { list, type PlanOutputFlags, printPlan, range, wholeNumber, withPlanOutput } from "../plan-flags.ts";
+import { list, type PlanOutputFlags, printPlan, range, withPlanOutput } from "../plan-flags.ts";
 import { maxPodsView } from "../views/plan-max-pods.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface MaxPodsFlags extends PlanOutputFlags {
   readonly instanceType?: readonly string[];

@@ -10,16 +10,10 @@ import {
   reservationsIn,
   usedIn,
 } from "../../plan/observed.ts";
-import {
-  decimal,
-  list,
-  type PlanOutputFlags,
-  printPlan,
-  wholeNumber,
-  withPlanOutput,
-} from "../plan-flags.ts";
+import { decimal, list, type PlanOutputFlags, printPlan, withPlanOutput } from "../plan-flags.ts";
 import { observe, type SourceFlags, withSources } from "../plan-sources.ts";
 import { fragmentationForms, fragmentationsView, fragmentationView } from "../views/plan-fragmentation.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface FragmentationFlags extends PlanOutputFlags, SourceFlags {
   readonly cidr?: string;

@@ -5,10 +5,11 @@ import { planStrategy } from "../../plan/strategy.ts";
 import type { FullSubnet, PlanStrategyInput } from "../../plan/strategy-input.ts";
 import type { OtherRange } from "../../plan/vpc-input.ts";
 import type { PlanMode } from "../../plan/warm-settings.ts";
-import { list, named, type PlanOutputFlags, printPlan, wholeNumber, withPlanOutput } from "../plan-flags.ts";
+import { list, named, type PlanOutputFlags, printPlan, withPlanOutput } from "../plan-flags.ts";
 import { observe, type SourceFlags, withSources } from "../plan-sources.ts";
 import { type WarmFlags, warmOf, withWarm } from "../plan-warm-flags.ts";
 import { strategyForms, strategyView } from "../views/plan-strategy.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface StrategyFlags extends PlanOutputFlags, SourceFlags, WarmFlags {
   readonly subnet: readonly string[];

@@ -4,18 +4,11 @@ import { givenSubnets, type Observed, observedGroups } from "../../plan/observed
 import { planVpc } from "../../plan/vpc.ts";
 import type { NodeGroupInput, OtherRange, PlanVpcInput } from "../../plan/vpc-input.ts";
 import type { PlanMode } from "../../plan/warm-settings.ts";
-import {
-  decimal,
-  list,
-  named,
-  type PlanOutputFlags,
-  printPlan,
-  wholeNumber,
-  withPlanOutput,
-} from "../plan-flags.ts";
+import { decimal, list, named, type PlanOutputFlags, printPlan, withPlanOutput } from "../plan-flags.ts";
 import { observe, type SourceFlags, withSources } from "../plan-sources.ts";
 import { type WarmFlags, warmOf, withWarm } from "../plan-warm-flags.ts";
 import { vpcForms, vpcView } from "../views/plan-vpc.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface VpcFlags extends PlanOutputFlags, SourceFlags, WarmFlags {
   readonly nodes?: number;

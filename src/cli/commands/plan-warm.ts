@@ -3,8 +3,9 @@ import { EniverseError } from "../../base/error.ts";
 import type { PodPattern } from "../../plan/pod-pattern.ts";
 import { type PlanWarmInput, planWarm } from "../../plan/warm.ts";
 import type { PlanMode, WarmSettings } from "../../plan/warm-settings.ts";
-import { type PlanOutputFlags, printPlan, wholeNumber, withPlanOutput } from "../plan-flags.ts";
+import { type PlanOutputFlags, printPlan, withPlanOutput } from "../plan-flags.ts";
 import { warmView } from "../views/plan-warm.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface WarmCommandFlags extends PlanOutputFlags {
   readonly instanceType: string;

@@ -1,10 +1,11 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { type Deployment, deployments } from "../../kube/resources.ts";
 import { connectToLab } from "../lab-connection.ts";
 import { labName } from "../lab-name.ts";
 import { printLine } from "../output.ts";
 import { Progress } from "../progress.ts";
 import { waitForDeployment } from "../readiness.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface RunFlags {
   readonly replicas: number;
@@ -45,11 +46,6 @@ Examples:
         waitForDeployment(lab.kube, name, flags.namespace),
       );
     });
-}
-
-export function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("wanted: a whole number.");
-  return Number(text);
 }
 
 /** The Deployment that `run` asks for. */

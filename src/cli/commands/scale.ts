@@ -5,7 +5,7 @@ import { labName } from "../lab-name.ts";
 import { printLine } from "../output.ts";
 import { Progress } from "../progress.ts";
 import { waitForDeployment } from "../readiness.ts";
-import { wholeNumber } from "./run.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 export function addScale(program: Command): void {
   program

@@ -3,14 +3,12 @@ import {
   AssignIpv6AddressesCommand,
   AssignPrivateIpAddressesCommand,
   AttachNetworkInterfaceCommand,
-  CreateNetworkInterfaceCommand,
   DeleteNetworkInterfaceCommand,
   DescribeInstancesCommand,
   DescribeNetworkInterfaceAttributeCommand,
   DescribeNetworkInterfacesCommand,
   DetachNetworkInterfaceCommand,
   ModifyNetworkInterfaceAttributeCommand,
-  RunInstancesCommand,
   UnassignPrivateIpAddressesCommand,
 } from "@aws-sdk/client-ec2";
 import { CloudBed, ec2Error } from "../cloud-bed.ts";
@@ -23,25 +21,9 @@ beforeAll(() => {
 });
 afterAll(() => bed[Symbol.dispose]());
 
-async function newEni(input: Partial<ConstructorParameters<typeof CreateNetworkInterfaceCommand>[0]> = {}) {
-  const SubnetId = bed.subnetId("private-us-west-2a");
-  const { NetworkInterface } = await bed.client.send(
-    new CreateNetworkInterfaceCommand({ SubnetId, ...input }),
-  );
-  return NetworkInterface;
-}
-
-async function newInstance(InstanceType: "m5.large" | "t3.medium" = "m5.large") {
-  const SubnetId = bed.subnetId("private-us-west-2a");
-  const { Instances } = await bed.client.send(
-    new RunInstancesCommand({ InstanceType, ImageId: "ami-0123", MinCount: 1, MaxCount: 1, SubnetId }),
-  );
-  return Instances?.[0]?.InstanceId ?? "";
-}
-
 describe("network interfaces through the SDK", () => {
   test("create answers what the SDK reads, and describe shows the same", async () => {
-    const created = await newEni({
+    const created = await bed.newEni({
       Description: 'aws-K8S-i-1 <&> "x"',
       SecondaryPrivateIpAddressCount: 2,
       ConnectionTrackingSpecification: { UdpTimeout: 45 },
@@ -76,8 +58,8 @@ describe("network interfaces through the SDK", () => {
   });
 
   test("attach, delete on termination, detach, delete", async () => {
-    const InstanceId = await newInstance();
-    const { NetworkInterfaceId = "" } = (await newEni()) ?? {};
+    const InstanceId = await bed.newInstance();
+    const { NetworkInterfaceId = "" } = (await bed.newEni()) ?? {};
     const { AttachmentId = "", NetworkCardIndex } = await bed.client.send(
       new AttachNetworkInterfaceCommand({
         InstanceId,
@@ -121,7 +103,7 @@ describe("network interfaces through the SDK", () => {
   });
 
   test("assign answers the new addresses and prefixes only", async () => {
-    const { NetworkInterfaceId = "" } = (await newEni({ SecondaryPrivateIpAddressCount: 1 })) ?? {};
+    const { NetworkInterfaceId = "" } = (await bed.newEni({ SecondaryPrivateIpAddressCount: 1 })) ?? {};
     const assign = (input: object) =>
       bed.client.send(new AssignPrivateIpAddressesCommand({ NetworkInterfaceId, ...input }));
     const addresses = await assign({ SecondaryPrivateIpAddressCount: 2 });
@@ -162,7 +144,7 @@ describe("network interfaces through the SDK", () => {
   });
 
   test("explicit addresses and prefixes are read in the form of each action", async () => {
-    const created = await newEni({
+    const created = await bed.newEni({
       PrivateIpAddresses: [
         { PrivateIpAddress: "192.168.64.10", Primary: true },
         { PrivateIpAddress: "192.168.64.11", Primary: false },
@@ -172,21 +154,21 @@ describe("network interfaces through the SDK", () => {
       "192.168.64.10",
       "192.168.64.11",
     ]);
-    const prefixed = await newEni({
+    const prefixed = await bed.newEni({
       PrivateIpAddress: "192.168.64.12",
       Ipv4Prefixes: [{ Ipv4Prefix: "192.168.64.32/28" }],
     });
     expect(prefixed?.Ipv4Prefixes).toEqual([{ Ipv4Prefix: "192.168.64.32/28" }]);
-    expect(await ec2Error(newEni({ Ipv4PrefixCount: 1, SecondaryPrivateIpAddressCount: 1 }))).toStartWith(
+    expect(await ec2Error(bed.newEni({ Ipv4PrefixCount: 1, SecondaryPrivateIpAddressCount: 1 }))).toStartWith(
       "InvalidParameterCombination",
     );
-    expect(await ec2Error(newEni({ PrivateIpAddress: "300.1.1.1" }))).toBe(
+    expect(await ec2Error(bed.newEni({ PrivateIpAddress: "300.1.1.1" }))).toBe(
       "InvalidParameterValue: Value (300.1.1.1) for parameter privateIpAddress is invalid. Invalid IPv4 address.",
     );
   });
 
   test("attributes are described and changed one by one", async () => {
-    const { NetworkInterfaceId = "" } = (await newEni()) ?? {};
+    const { NetworkInterfaceId = "" } = (await bed.newEni()) ?? {};
     const modify = (input: object) =>
       bed.client.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, ...input }));
     await modify({ Description: { Value: "changed" } });

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
-  CreateNetworkInterfaceCommand,
   DescribeInstanceTypesCommand,
   DescribeNetworkInterfacesCommand,
   paginateDescribeInstanceTypes,
@@ -16,21 +15,13 @@ beforeAll(() => {
 });
 afterAll(() => bed[Symbol.dispose]());
 
-async function newEni(input: Partial<ConstructorParameters<typeof CreateNetworkInterfaceCommand>[0]> = {}) {
-  const SubnetId = bed.subnetId("private-us-west-2a");
-  const { NetworkInterface } = await bed.client.send(
-    new CreateNetworkInterfaceCommand({ SubnetId, ...input }),
-  );
-  return NetworkInterface;
-}
-
 describe("filters and pages", () => {
   test("filters add up, values are alternatives, wildcards and tags work", async () => {
     const tag = (Key: string, Value: string) => ({
       TagSpecifications: [{ ResourceType: "network-interface" as const, Tags: [{ Key, Value }] }],
     });
-    const first = await newEni({ Description: "filter-one", ...tag("team", "red*") });
-    const second = await newEni({ Description: "filter-two", ...tag("team", "blue") });
+    const first = await bed.newEni({ Description: "filter-one", ...tag("team", "red*") });
+    const second = await bed.newEni({ Description: "filter-two", ...tag("team", "blue") });
     const ids = async (...Filters: { Name: string; Values: string[] }[]) => {
       const { NetworkInterfaces } = await bed.client.send(new DescribeNetworkInterfacesCommand({ Filters }));
       return NetworkInterfaces?.map((one) => one.NetworkInterfaceId ?? "") ?? [];
@@ -54,7 +45,7 @@ describe("filters and pages", () => {
   });
 
   test("pages are as large as asked for and add up to the whole", async () => {
-    for (let n = 0; n < 7; n++) await newEni({ Description: "page" });
+    for (let n = 0; n < 7; n++) await bed.newEni({ Description: "page" });
     const pages = [];
     const input = { MaxResults: 5, Filters: [{ Name: "description", Values: ["page"] }] };
     for await (const page of paginateDescribeNetworkInterfaces({ client: bed.client }, input)) {
@@ -66,7 +57,7 @@ describe("filters and pages", () => {
     expect(await ec2Error(describe({ NextToken: "nonsense" }))).toBe(
       "InvalidParameterValue: Unable to parse pagination token",
     );
-    const { NetworkInterfaceId = "" } = (await newEni()) ?? {};
+    const { NetworkInterfaceId = "" } = (await bed.newEni()) ?? {};
     expect(
       await ec2Error(describe({ MaxResults: 5, NetworkInterfaceIds: [NetworkInterfaceId] })),
     ).toStartWith("InvalidParameterCombination");

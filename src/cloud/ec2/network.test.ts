@@ -3,7 +3,6 @@ import {
   AllocateAddressCommand,
   AssociateAddressCommand,
   AuthorizeSecurityGroupIngressCommand,
-  CreateNetworkInterfaceCommand,
   CreateRouteTableCommand,
   CreateSecurityGroupCommand,
   CreateSubnetCidrReservationCommand,
@@ -31,7 +30,6 @@ import {
   GetSubnetCidrReservationsCommand,
   ModifySubnetAttributeCommand,
   RevokeSecurityGroupIngressCommand,
-  RunInstancesCommand,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import { CloudBed, ec2Error } from "../cloud-bed.ts";
@@ -43,22 +41,6 @@ beforeAll(() => {
   bed = new CloudBed({ config: { vpc: { ...vpc, ipv6: true } } });
 });
 afterAll(() => bed[Symbol.dispose]());
-
-async function newEni(input: Partial<ConstructorParameters<typeof CreateNetworkInterfaceCommand>[0]> = {}) {
-  const SubnetId = bed.subnetId("private-us-west-2a");
-  const { NetworkInterface } = await bed.client.send(
-    new CreateNetworkInterfaceCommand({ SubnetId, ...input }),
-  );
-  return NetworkInterface;
-}
-
-async function newInstance(InstanceType: "m5.large" | "t3.medium" = "m5.large") {
-  const SubnetId = bed.subnetId("private-us-west-2a");
-  const { Instances } = await bed.client.send(
-    new RunInstancesCommand({ InstanceType, ImageId: "ami-0123", MinCount: 1, MaxCount: 1, SubnetId }),
-  );
-  return Instances?.[0]?.InstanceId ?? "";
-}
 
 describe("the rest of the VPC through the SDK", () => {
   test("describes what was built", async () => {
@@ -166,7 +148,7 @@ describe("the rest of the VPC through the SDK", () => {
   });
 
   test("tags", async () => {
-    const { NetworkInterfaceId = "" } = (await newEni()) ?? {};
+    const { NetworkInterfaceId = "" } = (await bed.newEni()) ?? {};
     const Resources = [NetworkInterfaceId];
     await bed.client.send(
       new CreateTagsCommand({
@@ -194,7 +176,7 @@ describe("the rest of the VPC through the SDK", () => {
 
   test("elastic addresses", async () => {
     const { AllocationId = "" } = await bed.client.send(new AllocateAddressCommand({ Domain: "vpc" }));
-    const { NetworkInterfaceId = "" } = (await newEni()) ?? {};
+    const { NetworkInterfaceId = "" } = (await bed.newEni()) ?? {};
     await bed.client.send(new AssociateAddressCommand({ AllocationId, NetworkInterfaceId }));
     const { NetworkInterfaces } = await bed.client.send(
       new DescribeNetworkInterfacesCommand({ NetworkInterfaceIds: [NetworkInterfaceId] }),
@@ -206,7 +188,7 @@ describe("the rest of the VPC through the SDK", () => {
   });
 
   test("instances end, and their status is told", async () => {
-    const InstanceId = await newInstance("t3.medium");
+    const InstanceId = await bed.newInstance("t3.medium");
     const { InstanceStatuses } = await bed.client.send(
       new DescribeInstanceStatusCommand({ InstanceIds: [InstanceId] }),
     );
