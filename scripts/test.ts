@@ -25,7 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), "eniverse-test-"));
 const report = join(folder, "junit.xml");
 const run = spawnSync(
   process.execPath,
-  ["test", "--timeout", "120000", "--reporter=junit", `--reporter-outfile=${report}`, ...filters],
+  ["test", "--timeout", "180000", "--reporter=junit", `--reporter-outfile=${report}`, ...filters],
   { stdio: "inherit" },
 );
 const xml = readFileSync(report, "utf8");

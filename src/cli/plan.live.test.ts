@@ -23,7 +23,7 @@ function eniverse(...args: readonly string[]): string {
 afterAll(() => {
   if (isRoot) eniverse("down", "--name", lab);
   rmSync(work, { recursive: true });
-}, 60_000);
+}, 180_000);
 
 interface Counted {
   readonly name: string;
@@ -62,7 +62,7 @@ test.skipIf(!isRoot)(
         .map(({ name, now }) => ({ name, used: now.used }))
         .sort((a, b) => a.name.localeCompare(b.name));
     // The pods are spread when they are made, and the pool comes to rest a little after the last of them.
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 60_000;
     while (Date.now() < deadline && !Bun.deepEquals(counted(), wanted)) await Bun.sleep(500);
     expect(counted()).toEqual(wanted);
   },

@@ -44,7 +44,7 @@ test("every command of docs/plan.md that needs no files does what it says", asyn
       expect(out.length).toBeGreaterThan(1);
     }
   }
-}, 60_000);
+}, 180_000);
 
 test("the program of docs/plan.md runs", () => {
   const [program = ""] = blocks("ts");

@@ -75,7 +75,7 @@ const daemonSet: DaemonSet = {
 };
 
 async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-  for (const deadline = Date.now() + 5000; Date.now() < deadline; await Bun.sleep(5)) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await Bun.sleep(5)) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
   }

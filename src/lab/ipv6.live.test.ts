@@ -58,7 +58,7 @@ describe.skipIf(!isRoot)("an IPv6 cluster", () => {
   beforeAll(() => {
     bed.succeed("up", "--ipv6", "--nodes", "2", "--detach");
     bed.succeed("run", "web", "--replicas", String(podCount));
-  }, 60_000);
+  }, 180_000);
   afterAll(() => bed.down(), 60_000);
 
   test("has a /56, a /64 in every subnet, and services in a unique local block", async () => {
@@ -81,7 +81,7 @@ describe.skipIf(!isRoot)("an IPv6 cluster", () => {
       ipFamily: "ipv6",
       serviceIpv6Cidr: expect.stringMatching(/^fd[0-9a-f]{2}:.*\/108$/),
     });
-  }, 20_000);
+  }, 180_000);
 
   test("gives each node one /80, and each pod one address of its node's", async () => {
     const [{ items }, web] = await Promise.all([bed.kube().list(nodes), webPods(bed)]);
@@ -104,7 +104,7 @@ describe.skipIf(!isRoot)("an IPv6 cluster", () => {
     expect(assigned.toSorted()).toEqual(addressesOf(web));
     const table = bed.succeed("get", "pods");
     for (const address of assigned) expect(table).toMatch(new RegExp(`${address} .*eni-`));
-  }, 20_000);
+  }, 180_000);
 
   test("holds the network model; IPv6 leaves as it is, IPv4 by the node and the NAT gateway", async () => {
     const results = await verify(bed);
@@ -117,7 +117,7 @@ describe.skipIf(!isRoot)("an IPv6 cluster", () => {
     expect(egress.length).toBe(2 * podCount);
     for (const { seenSource } of egress) expect(seenSource).toStartWith("203.0.113.");
     expect(bed.run("check").stdout).not.toContain("✗");
-  }, 20_000);
+  }, 180_000);
 
   test("keeps pods apart by a rule that verify misses and a new aws-node brings back", async () => {
     const [machine] = (await bed.machines()) as [LabMachine];
@@ -130,7 +130,7 @@ describe.skipIf(!isRoot)("an IPv6 cluster", () => {
     await until("the rule is there again", () => isolationIn(machine));
     expect(wrong(await verify(bed))).toEqual([]);
     expect(addressesOf(await webPods(bed))).toEqual(before);
-  }, 30_000);
+  }, 180_000);
 
   test("takes everything of a pod away with it", async () => {
     const machines = await bed.machines();
@@ -149,7 +149,7 @@ describe.skipIf(!isRoot)("an IPv6 cluster", () => {
     const [first] = machines as [LabMachine];
     const given = bed.on(first.instanceId, "ls", "/run/cni/v6pd/egress-v4-ipam/aws-cni");
     expect(given).not.toContain("169.254.172.");
-  }, 30_000);
+  }, 180_000);
 });
 
 /** In 169.254.172.0/22. */
@@ -167,7 +167,7 @@ nodeGroups: [{name: workers, instanceType: t3.small, count: 2}]
 awsNode: {env: {ENABLE_V6_EGRESS: "true"}}
 `);
     bed.succeed("run", "web", "--replicas", "10");
-  }, 60_000);
+  }, 180_000);
   afterAll(() => bed.down(), 60_000);
 
   test("lets pods of every ENI out over IPv6, seen as their node", async () => {
@@ -183,7 +183,7 @@ awsNode: {env: {ENABLE_V6_EGRESS: "true"}}
     const assigned = bed.addresses().filter(({ state }) => state === "assigned");
     expect(new Set(assigned.map(({ eniId }) => eniId)).size).toBe(4);
     expect(bed.run("check").stdout).not.toContain("✗");
-  }, 20_000);
+  }, 180_000);
 
   test("gives pods no other IPv6 than that", async () => {
     for (const machine of await bed.machines()) {

@@ -55,11 +55,11 @@ describe.skipIf(!isRoot)("a lab", () => {
   beforeAll(() => {
     succeed("up", "--nodes", "2", "--detach");
     succeed("run", "web", "--replicas", "6");
-  }, 120_000);
+  }, 180_000);
 
   afterAll(() => {
     if (existsSync(paths.state)) eniverse("down");
-  }, 60_000);
+  }, 180_000);
 
   test("the network model holds, and the internet sees the NAT gateways' addresses", () => {
     const { rules } = json<{ rules: { rule: string; passed: number; failed: number }[] }>("verify");
@@ -109,7 +109,7 @@ describe.skipIf(!isRoot)("a lab", () => {
     const now = new Map(assigned().map(({ pod, address }) => [pod, address]));
     for (const { pod, address } of addressesBefore) expect(now.get(pod)).toBe(address);
     expect(eniverse("verify").status).toBe(0);
-  }, 90_000);
+  }, 180_000);
 
   test("the kubelet killed: its pods go on; started again, it has them all", async () => {
     const [machine] = await machines();
@@ -129,7 +129,7 @@ describe.skipIf(!isRoot)("a lab", () => {
         .map(({ pod }) => pod)
         .sort(),
     ).toEqual(podsBefore);
-  }, 60_000);
+  }, 180_000);
 
   test("the lab process killed: nodes and pods go on, and `up` takes them over", async () => {
     const rowsBefore = assigned();
@@ -145,7 +145,7 @@ describe.skipIf(!isRoot)("a lab", () => {
     succeed("scale", "web", "--replicas", "12");
     expectOneAddressEach(12);
     expect(eniverse("verify").status).toBe(0);
-  }, 90_000);
+  }, 180_000);
 
   test("a lab that is up is not brought up again", () => {
     const run = eniverse("up", "--detach");
@@ -168,7 +168,7 @@ describe.skipIf(!isRoot)("a lab", () => {
     const again = eniverse("down");
     expect(again.status).toBe(1);
     expect(again.stderr).toContain(`cannot use the lab ${name}`);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("a command line that is wrong", () => {

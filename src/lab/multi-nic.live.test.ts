@@ -67,7 +67,7 @@ awsNode: {env: {ENABLE_MULTI_NIC: "true", WARM_IP_TARGET: "2", MINIMUM_IP_TARGET
     await bed.kube().create(deployments, fast);
     bed.succeed("run", "web", "--replicas", "4");
     await until("the pods run", async () => (await fastPods()).length === 4);
-  }, 60_000);
+  }, 180_000);
   afterAll(() => bed.down(), 60_000);
 
   test("have an ENI and a routing table on each card", async () => {
@@ -82,7 +82,7 @@ awsNode: {env: {ENABLE_MULTI_NIC: "true", WARM_IP_TARGET: "2", MINIMUM_IP_TARGET
     }
     const starred = bed.succeed("get", "enis").match(/\*eni-/g) ?? [];
     expect(starred.length).toBe(2);
-  }, 20_000);
+  }, 180_000);
 
   test("give pods that ask for it an address of every card, others one", async () => {
     const enis = new Map(bed.addresses().map((row) => [row.address, row]));
@@ -108,7 +108,7 @@ awsNode: {env: {ENABLE_MULTI_NIC: "true", WARM_IP_TARGET: "2", MINIMUM_IP_TARGET
     expect(others.length).toBe(4);
     for (const { metadata } of others)
       expect(Object.keys(insideOf(netns.get(metadata.uid ?? "") ?? "").addresses)).toEqual(["eth0"]);
-  }, 20_000);
+  }, 180_000);
 
   test("carry packets of every address by its own card", async () => {
     const netns = [...(await netnsOf()).entries()];
@@ -141,7 +141,7 @@ awsNode: {env: {ENABLE_MULTI_NIC: "true", WARM_IP_TARGET: "2", MINIMUM_IP_TARGET
       bed.json<{ rules: { failed: number }[] }>("verify").rules.every(({ failed }) => failed === 0),
     ).toBe(true);
     expect(bed.run("check").stdout).not.toContain("✗");
-  }, 20_000);
+  }, 180_000);
 
   test("get all addresses back when the pods go", async () => {
     await bed.kube().delete(deployments, "fast", { namespace: "default" });
@@ -150,7 +150,7 @@ awsNode: {env: {ENABLE_MULTI_NIC: "true", WARM_IP_TARGET: "2", MINIMUM_IP_TARGET
     );
     const machines = await bed.machines();
     await until("the pods' rules are gone", () => machines.every((machine) => rulesTo10100(machine) === 1));
-  }, 30_000);
+  }, 180_000);
 });
 
 describe.skipIf(!isRoot)("IPv6 nodes with two network cards", () => {
@@ -168,7 +168,7 @@ awsNode: {env: {ENABLE_MULTI_NIC: "true"}}
         ({ status }) => status?.phase === "Running",
       ).length;
     await until("the pods run", async () => (await running()) === 4);
-  }, 60_000);
+  }, 180_000);
   afterAll(() => bed.down(), 60_000);
 
   test("hold a /80 on each card, from which pods have an address each", async () => {
@@ -192,7 +192,7 @@ awsNode: {env: {ENABLE_MULTI_NIC: "true"}}
       bed.json<{ rules: { failed: number }[] }>("verify").rules.every(({ failed }) => failed === 0),
     ).toBe(true);
     expect(bed.run("check").stdout).not.toContain("✗");
-  }, 20_000);
+  }, 180_000);
 });
 
 /** Rules to the second card's table: with no pods there, only that of the ENI itself. */

@@ -11,7 +11,7 @@ import type { IpAddress } from "./rtnetlink/values.ts";
 const root = process.getuid?.() === 0;
 const near = { v4: parseIpv4("10.9.0.1"), v6: parseIpv6("fd09::1") };
 const far = { v4: parseIpv4("10.9.0.2"), v6: parseIpv6("fd09::2") };
-const timeoutMs = 2000;
+const timeoutMs = 10_000;
 
 describe.skipIf(!root)("probes between two namespaces", () => {
   let here: Netns;

@@ -27,7 +27,7 @@ beforeAll(() => {
   mkdirSync(app);
   writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
   mustRun(process.execPath, ["add", join(work, tarball), "--ignore-scripts"], app);
-}, 120_000);
+}, 180_000);
 
 afterAll(() => rmSync(work, { recursive: true }));
 

@@ -13,7 +13,7 @@ import { type Machine, machinesOf, startMachine } from "./machine.ts";
 
 const isRoot = process.getuid?.() === 0;
 const lab = `vpc-test-${process.pid}`;
-const timeoutMs = 3000;
+const timeoutMs = 10_000;
 
 /** What must be the same before and after. */
 function hostPicture(): readonly string[] {

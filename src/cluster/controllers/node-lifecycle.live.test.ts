@@ -20,7 +20,7 @@ test.skipIf(process.getuid?.() !== 0)(
   async () => {
     await using bed = await ClusterBed.start({ heartbeatMs: 200 }, 1_000);
     const node = async (what: string, look: (node: Node) => boolean): Promise<void> => {
-      const deadline = Date.now() + 15_000;
+      const deadline = Date.now() + 60_000;
       for (;;) {
         const found = await bed.client.get(nodes, bed.nodeName).catch(() => undefined);
         if (found !== undefined && look(found)) return;

@@ -177,7 +177,7 @@ describe.skipIf(!isRoot)("a node", () => {
     await bed.until("no pods", (all) => all.length === 0);
     await nothingLeft();
     expect(readdirSync(join(bed.folder, "ipam/bed")).filter((file) => file.startsWith("10."))).toEqual([]);
-  }, 30_000);
+  }, 180_000);
 
   test("a kubelet that was killed finds its pods again, and what happened to them meanwhile", async () => {
     await bed.client.create(pods, shellPod("steady", "echo $$$$; sleep 1000"));
@@ -210,7 +210,7 @@ describe.skipIf(!isRoot)("a node", () => {
     expect(readdirSync(join(bed.folder, "netns"))).toHaveLength(1);
     await remove("steady");
     await remove("brief");
-  }, 30_000);
+  }, 180_000);
 
   test("a container that crashes is started again, later and later", async () => {
     await bed.client.create(pods, shellPod("crash", "echo run; exit 3"));
@@ -228,7 +228,7 @@ describe.skipIf(!isRoot)("a node", () => {
     await bed.until("three restarts", (all) => (container(named("crash")(all))?.restartCount ?? 0) >= 3);
     expect(await (await logOf("crash", "previous=true")).text()).toBe("run\n");
     await remove("crash");
-  }, 30_000);
+  }, 180_000);
 
   test("an image that nobody knows is named, with those that are known", async () => {
     await bed.client.create(pods, {
@@ -298,7 +298,7 @@ describe.skipIf(!isRoot)("a node", () => {
     expect((await logOf("full", "timestamps=true")).status).toBe(400);
     await remove("full");
     expect(existsSync(join(mounted, "here/note"))).toBe(false);
-  }, 30_000);
+  }, 180_000);
 
   test("probes decide on readiness and restarts", async () => {
     const wanted = shellPod("probed", "");
@@ -323,7 +323,7 @@ describe.skipIf(!isRoot)("a node", () => {
     expect((await eventOf("probed", "Unhealthy")).message).toMatch(/^(Readiness|Liveness) probe failed: /);
     await ready("probed");
     await remove("probed");
-  }, 30_000);
+  }, 180_000);
 
   test("hooks run before the signal and after the start", async () => {
     const file = join(bed.folder, "hooks");
@@ -361,7 +361,7 @@ describe.skipIf(!isRoot)("a node", () => {
       after.status?.podIP ?? "none",
     );
     await remove("lasting");
-  }, 30_000);
+  }, 180_000);
 
   test("a pod that does not end by itself is killed after its grace period, children included", async () => {
     await bed.client.create(

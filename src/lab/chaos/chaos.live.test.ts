@@ -21,7 +21,7 @@ describe.skipIf(!isRoot)("a lab in chaos", () => {
 
   afterAll(() => {
     if (existsSync(lab.paths.state) && process.env.ENIVERSE_CHAOS_KEEP === undefined) lab.run("down");
-  }, 60_000);
+  }, 180_000);
 
   test(
     `is whole after ${length} operations from seed ${seed}`,
