@@ -7,7 +7,13 @@ import { EniverseError } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
 import type { Cloud, CloudHooks } from "../cloud/cloud.ts";
 import type { Fabric } from "../cloud/fabric/spec.ts";
-import { adoptMachine, type Machine, startMachine } from "../cloud/machine/machine.ts";
+import {
+  adoptMachine,
+  type Machine,
+  type MachineOptions,
+  rebootMachine,
+  startMachine,
+} from "../cloud/machine/machine.ts";
 import type { Instance } from "../cloud/model/instance.ts";
 import type { NetworkInterface } from "../cloud/model/network-interface.ts";
 import type { ApiServer } from "../cluster/apiserver/options.ts";
@@ -88,8 +94,8 @@ export class Nodes {
   }
 
   /**
-   * Ends a machine and starts it again: the instance keeps its id, its ENIs and their addresses, and every process and
-   * file of the node is new.
+   * Ends a machine and starts it again: the instance keeps its id, its ENIs with their addresses and its disk; its
+   * processes, its network's settings, /run and /tmp are new.
    */
   async reboot(instanceId: string): Promise<void> {
     const { cloud, fabric } = this.#parts;
@@ -101,21 +107,29 @@ export class Nodes {
         wanted: "a running instance",
       });
     }
-    await this.#end(instanceId);
-    await this.#create(instance);
+    const machine = this.#machines.get(instanceId);
+    if (machine === undefined) await this.#create(instance);
+    else {
+      this.#machines.delete(instanceId);
+      const rebooted = rebootMachine(machine, this.#machineOptions(instance));
+      this.#keep(await rebooted.finally(() => fabric.removePlace(instanceId)));
+    }
     await fabric.apply(cloud.fabricSpec());
     this.#boot(instance);
   }
 
   async #create(instance: Instance): Promise<void> {
+    this.#keep(await startMachine(this.#machineOptions(instance)));
+  }
+
+  #machineOptions(instance: Instance): MachineOptions {
     const { paths, config } = this.#parts;
-    const machine = await startMachine({
+    return {
       lab: paths.name,
       instanceId: instance.instanceId,
       hostname: nodeNameOf(this.#primaryAddress(instance.instanceId), config.region),
       sharedFolders: [paths.run],
-    });
-    this.#keep(machine);
+    };
   }
 
   #keep(machine: Machine): void {

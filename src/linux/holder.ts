@@ -34,6 +34,8 @@ export interface HolderOptions {
    */
   readonly setup?: readonly [string, ...string[]];
   readonly env?: Readonly<Record<string, string>>;
+  /** Path of a mount namespace whose mounts the holder gets a copy of; its maker's when absent. Needs `mount`. */
+  readonly mountsOf?: string;
 }
 
 /** A small process that keeps namespaces alive; it outlives its maker. */
@@ -58,20 +60,18 @@ const unshareFlags: Readonly<Record<keyof HeldNamespaces, readonly string[]>> = 
 
 /**
  * What the holder runs; $1 host name or nothing, $2 "pid" when it is process 1, $3 "proc" when it has mounts and
- * processes of its own, the rest the set-up command. It reads its number from the /proc of its maker before a new
- * one is mounted. A process 1 must reap orphans, which dash does while it waits; without a process namespace
- * the shell turns into `sleep`, so that there is a single process to end.
+ * processes of its own, the rest the set-up command. A process 1 must reap orphans, which dash does while it waits;
+ * without a process namespace the shell turns into `sleep`, so that there is a single process to end.
  */
 const holderScript = `
-read -r pid rest </proc/self/stat || exit 1
 hostname=$1 first=$2 proc=$3
 shift 3
-if [ -n "$hostname" ]; then echo "$hostname" >/proc/sys/kernel/hostname || exit 1; fi
 if [ -n "$proc" ]; then mount -t proc proc /proc || exit 1; fi
+if [ -n "$hostname" ]; then echo "$hostname" >/proc/sys/kernel/hostname || exit 1; fi
 if [ $# -gt 0 ]; then "$@" >&2 </dev/null || exit 1; fi
 trap '' HUP
 trap 'exit 0' TERM INT
-echo "$pid"
+echo ready
 exec >/dev/null 2>&1
 if [ -z "$first" ]; then exec sleep infinity; fi
 unset ${markVariable}
@@ -91,9 +91,12 @@ export async function startNamespaceHolder(
 ): Promise<Holder> {
   const attempted = `start the namespace holder ${options.label}`;
   const kinds = (Object.keys(unshareFlags) as (keyof HeldNamespaces)[]).filter((kind) => namespaces[kind]);
+  const [program, ...before] =
+    options.mountsOf === undefined ? ["unshare"] : ["nsenter", `--mount=${options.mountsOf}`, "unshare"];
   const child = spawn(
-    "unshare",
+    program,
     [
+      ...before,
       ...kinds.flatMap((kind) => unshareFlags[kind]),
       "sh",
       "-c",
@@ -111,7 +114,10 @@ export async function startNamespaceHolder(
       env: { ...process.env, PATH: systemPath(), ...options.env, [markVariable]: options.label },
     },
   );
-  const pid = await firstLine(child, attempted);
+  await isReady(child, attempted);
+  // `unshare` becomes the program, but for a process namespace, in which its child is the first.
+  const pid = namespaces.pid ? insidePid(child) : child.pid;
+  if (pid === undefined) throw new EniverseError("internal", { attempted, found: "it is gone again" });
   const identity = identityOf(pid);
   // With a process namespace `unshare` stays as the parent that waits; the holder must not depend on it.
   if (namespaces.pid) {
@@ -142,8 +148,8 @@ function netnsPathOf(identity: ProcessIdentity): string {
   return `/proc/${identity.pid}/ns/net`;
 }
 
-/** The number that the holder prints when it is ready. */
-function firstLine(child: ChildProcess, attempted: string): Promise<number> {
+/** Waits for the line that the holder prints when it is set up. */
+function isReady(child: ChildProcess, attempted: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let out = "";
     let said = "";
@@ -166,7 +172,7 @@ function firstLine(child: ChildProcess, attempted: string): Promise<number> {
       clearTimeout(timer);
       child.stdout?.destroy();
       child.stderr?.destroy();
-      resolve(Number.parseInt(out, 10));
+      resolve();
     });
     child.on("close", (status) => {
       clearTimeout(timer);

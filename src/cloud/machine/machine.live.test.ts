@@ -128,20 +128,33 @@ describe.skipIf(!isRoot)("machine", () => {
     await expect(startMachine(options)).rejects.toThrow("is running");
   });
 
-  test("keeps its disk over a reboot, but nothing else", async () => {
-    const disk = join(folder, "disk");
-    await machine.stop();
-    machine = await startMachine({ ...options, disk });
-    await run("echo kept >/var/lib/kubelet/state; echo lost >/run/aws-node/ipam.json");
-    const old = machine;
-    machine = await rebootMachine(machine, { ...options, disk });
-    expect(old.alive()).toBe(false);
-    expect(await run("cat /var/lib/kubelet/state; ls /run/aws-node")).toBe("kept");
+  test("keeps its disk over reboots, but nothing else", async () => {
+    const files = "/var/lib/kubelet/state /opt/cni/bin/plugin /etc/cni/net.d/10-aws.conflist";
+    await run(`for file in ${files}; do echo kept >$file; done`);
+    for (const turn of [1, 2]) {
+      await run("for folder in /run/aws-node /tmp /dev/shm; do echo lost >$folder/lost; done");
+      const old = machine;
+      machine = await rebootMachine(machine, options);
+      expect(old.alive()).toBe(false);
+      expect(
+        await run(`cat ${files}; ls -d /run/*/lost /tmp/lost /dev/shm/lost 2>&-; ls /sys/class/net`),
+      ).toBe("kept\nkept\nkept\nlo");
+      expect(await run("hostname; cat /proc/sys/kernel/hostname; cat /etc/resolv.conf")).toBe(
+        `${options.hostname}\n${options.hostname}\nnameserver 169.254.169.253`,
+      );
+      expect(await run(`echo ${turn} >${folder}/answer && cat ${folder}/answer`)).toBe(String(turn));
+      expect(readFileSync(join(folder, "answer"), "utf8")).toBe(`${turn}\n`);
+      // No mount of the life before is left under those of this one.
+      const points =
+        readFileSync(`/proc/${machine.pid}/mountinfo`, "utf8").match(/(?<=^(\S+ ){4})\S+/gm) ?? [];
+      expect(points.length).toBe(new Set(points).size);
+      expect(await run("echo 1 >/proc/sys/net/ipv4/ip_forward && echo fine")).toBe("fine");
+    }
   });
 
   test("says what is wrong when its root cannot be made", async () => {
-    const failing = startMachine({ ...options, instanceId: "i-broken", disk: "/proc/nowhere" });
-    await expect(failing).rejects.toThrow(/cannot start the machine i-broken/);
+    const failing = startMachine({ ...options, instanceId: "i-broken", sharedFolders: ["/nowhere/at/all"] });
+    await expect(failing).rejects.toThrow(/cannot start the machine i-broken.*\/nowhere\/at\/all/s);
     expect(adoptMachine(lab, "i-broken")).toBeUndefined();
   });
 

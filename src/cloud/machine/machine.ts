@@ -5,6 +5,7 @@
  * gone. Machines outlive the lab process and are found again by their label.
  */
 import type { ChildProcess, StdioOptions } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { EniverseError } from "../../base/error.ts";
 import {
   endHolder,
@@ -31,12 +32,6 @@ export interface MachineOptions {
   readonly sharedFolders?: readonly string[];
   /** Name server of /etc/resolv.conf; the VPC's 169.254.169.253 when absent. */
   readonly nameserver?: string;
-  /**
-   * Folder for the machine's writable layer, on a file system that can be the upper layer of an overlay (tmpfs,
-   * ext4, xfs; not an overlay itself). With it what is written outlives a reboot as on a disk; without it the
-   * layer is in memory and every start begins with a new one.
-   */
-  readonly disk?: string;
 }
 
 export interface MachineSpawnOptions {
@@ -64,7 +59,7 @@ export interface Machine {
    * subnet's gateway. May be called again.
    */
   primaryUp(primary: PrimaryInterface): void;
-  /** Ends every process of the machine; nothing but its disk is left. May be called again. */
+  /** Ends every process of the machine; nothing of it is left. May be called again. */
   stop(): Promise<void>;
 }
 
@@ -78,6 +73,10 @@ const labelPrefix = (lab: string): string => `${lab}/machine/`;
  * `unsupported` when the kernel cannot make its root.
  */
 export async function startMachine(options: MachineOptions): Promise<Machine> {
+  return start(options);
+}
+
+async function start(options: MachineOptions, mountsOf?: string): Promise<Machine> {
   const label = labelPrefix(options.lab) + options.instanceId;
   const attempted = `start the machine ${options.instanceId}`;
   if (adoptMachine(options.lab, options.instanceId) !== undefined) {
@@ -88,7 +87,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     hostname: options.hostname,
     nameserver: options.nameserver ?? "169.254.169.253",
     sharedFolders: options.sharedFolders ?? [],
-    ...(options.disk === undefined ? {} : { disk: options.disk }),
+    again: mountsOf !== undefined,
   });
   let holder: Holder;
   try {
@@ -97,6 +96,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       hostname: options.hostname,
       loopback: true,
       ...root,
+      ...(mountsOf === undefined ? {} : { mountsOf }),
     });
   } catch (error) {
     if (!(error instanceof EniverseError)) throw error;
@@ -123,10 +123,19 @@ export function machinesOf(lab: string): Machine[] {
   return findHolders(prefix).map((holder) => new HeldMachine(holder.label.slice(prefix.length), holder));
 }
 
-/** Ends a machine and starts it again, as a reboot does: processes and /run are new, the disk stays. */
+/**
+ * Ends a machine and starts it again, as a reboot does: processes, network, /run, /tmp and /dev/shm are new, what is
+ * on its disk stays.
+ */
 export async function rebootMachine(machine: Machine, options: MachineOptions): Promise<Machine> {
-  await machine.stop();
-  return startMachine(options);
+  // An open file of the mount namespace keeps the overlay and its writable layer when the last process has ended.
+  const mounts = openSync(`/proc/${machine.pid}/ns/mnt`, "r");
+  try {
+    await machine.stop();
+    return await start(options, `/proc/${process.pid}/fd/${mounts}`);
+  } finally {
+    closeSync(mounts);
+  }
 }
 
 class HeldMachine implements Machine {

@@ -13,8 +13,8 @@ export interface RootOptions {
   readonly nameserver: string;
   /** Host folders that the machine has too, under the same path, read and write. */
   readonly sharedFolders: readonly string[];
-  /** Host folder of the writable layer; a tmpfs that ends with the machine when absent. */
-  readonly disk?: string;
+  /** Built in the mounts of the machine before its reboot: what it wrote is still there, its mounts are made anew. */
+  readonly again: boolean;
 }
 
 /** The checkout that this file is part of: the programs of the node are run from it. */
@@ -41,8 +41,16 @@ function fstabLine(source: string, target: string, type: string, options: string
   return [source, root + target, type, options].map(fstabField).join(" ");
 }
 
+/** The writable layer is a tmpfs that only the overlay refers to: it ends with the last namespace that has the overlay. */
+const newDisk = `mkdir ${workshop}/upper ${workshop}/work
+mount -t overlay -o lowerdir=/,upperdir=${workshop}/upper,workdir=${workshop}/work eniverse ${root} || {
+  echo "the kernel cannot mount an overlay of / (CONFIG_OVERLAY_FS)"
+  exit 1
+}`;
+const newFolders = `rm -rf opt/cni etc/cni var/lib/cni var/lib/kubelet var/log
+mkdir -p opt/cni/bin etc/cni/net.d var/lib/cni var/lib/kubelet var/log/pods var/log/containers var/log/aws-routed-eni`;
+
 function setupScript(options: RootOptions): string {
-  const layer = options.disk ?? `${workshop}/layer`;
   const bind = (folder: string, how: string): string => fstabLine(folder, folder, "none", how);
   const others = hostMounts(readFileSync("/proc/self/mountinfo", "utf8"));
   // First what covers folders of the overlay, then what is put into them.
@@ -65,12 +73,10 @@ function setupScript(options: RootOptions): string {
   ];
   const points = [projectFolder, ...options.sharedFolders].map((folder) => quoted(root + folder)).join(" ");
   const machineId = createHash("sha256").update(options.instanceId).digest("hex").slice(0, 32);
-  const overlay = `lowerdir=/,upperdir=${layer}/upper,workdir=${layer}/work`;
   return `set -e
 mount -t tmpfs -o mode=0755 eniverse ${workshop}
-mkdir -p ${root} ${quoted(`${layer}/upper`)} ${quoted(`${layer}/work`)}
-first=; [ -e ${quoted(`${layer}/made`)} ] || first=1
-mount -t overlay -o ${quoted(overlay)} eniverse ${root} || { echo "the kernel cannot mount an overlay of / (CONFIG_OVERLAY_FS)"; exit 1; }
+mkdir ${root}
+${options.again ? `mount --bind / ${root}` : newDisk}
 cat >${workshop}/covers <<'EOF'
 ${covers.join("\n")}
 EOF
@@ -81,11 +87,7 @@ mount -a -T ${workshop}/covers
 mkdir -p ${points}
 mount -a -T ${workshop}/shared
 cd ${root}
-if [ -n "$first" ]; then
-  rm -rf opt/cni etc/cni var/lib/cni var/lib/kubelet var/log
-  mkdir -p opt/cni/bin etc/cni/net.d var/lib/cni var/lib/kubelet var/log/pods var/log/containers var/log/aws-routed-eni
-  : >${quoted(`${layer}/made`)}
-fi
+${options.again ? "" : newFolders}
 mkdir -p run/aws-node run/netns run/lock run/cni
 [ -e var/run ] || ln -s /run var/run
 rm -f etc/hostname etc/hosts etc/resolv.conf etc/machine-id
