@@ -16,6 +16,27 @@ describe("growing", () => {
     expect(rulesOf(cloud.decide())).toEqual(["max-pods"]);
   });
 
+  test.each([
+    ["addresses", { warmIpTarget: 5 }, 12, 12],
+    ["prefixes", { warmPrefixTarget: 3, prefixDelegation: true }, 20, 2],
+    ["whole ENIs, which are filled", { warmEniTarget: 1 }, 12, 14],
+  ] as const)(
+    "targets do not go beyond what the node may have pods: %s",
+    (_what, settings, maxPods, count) => {
+      const cloud = cloudWith(settings, {}, { maxPods });
+      cloud.land(maxPods - 2);
+      expect(actionsOf(cloud.decide())).toMatchObject([{ kind: "assign", count }]);
+    },
+  );
+
+  test("pods that wait need not wait for cooling addresses because the node may have few pods", () => {
+    const cloud = cloudWith({ warmIpTarget: 5 }, { "eni-0": singles(8) }, { maxPods: 10 });
+    cloud.land(8);
+    cloud.land(0);
+    cloud.land(6);
+    expect(actionsOf(cloud.decide())).toMatchObject([{ kind: "assign", count: 6 }]);
+  });
+
   test("S18: a new ENI is filled, or has what the targets lack", () => {
     const full = { "eni-0": singles(14) };
     const create = { kind: "create-eni", card: 0, what: "addresses", avoidSubnets: [] } as const;

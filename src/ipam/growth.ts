@@ -42,13 +42,12 @@ function fillPlaces(view: CardView, node: NodeState, plan: Plan): number {
   let planned = 0;
   const next = (): Shortage | undefined => {
     const counts = view.counts(planned);
-    if (node.maxPods !== undefined && counts.total >= node.maxPods) {
-      if (shortage(counts, view.targets, view.settings) !== undefined) {
-        plan.notes.push(view.reason("max-pods", [], { maxPods: node.maxPods, total: counts.total }));
-      }
-      return undefined;
-    }
-    return shortage(counts, view.targets, view.settings);
+    const wanted = shortage(counts, view.targets, view.settings);
+    if (wanted === undefined || node.maxPods === undefined) return wanted;
+    if (counts.total < node.maxPods)
+      return { ...wanted, slots: slotsAllowed(view, wanted, counts, node.maxPods) };
+    plan.notes.push(view.reason("max-pods", [], { maxPods: node.maxPods, total: counts.total }));
+    return undefined;
   };
   let missing = next();
   // Plans what is missing, up to the slots of one place; what is planned may itself bring to light what is missing.
@@ -91,6 +90,14 @@ function fillPlaces(view: CardView, node: NodeState, plan: Plan): number {
     plan.actions.push({ action: { ...action, count: fill(view.settings.slotsPerEni) }, reason });
   }
   return Math.max(view.counts(planned).urgent, 0);
+}
+
+/** Targets do not call for more addresses than the node may have pods; ENIs that are counted whole are filled. */
+function slotsAllowed(view: CardView, { slots }: Shortage, counts: Counts, maxPods: number): number {
+  const isWholeEni = !view.targets.byAddress && view.settings.mode === "secondary-ip";
+  if (isWholeEni) return slots;
+  const inSlots = (addresses: number): number => Math.ceil(addresses / view.addressesPerSlot);
+  return Math.min(slots, Math.max(inSlots(maxPods - counts.total), inSlots(counts.urgent)));
 }
 
 /** Why nothing may be grown on this node at all. */

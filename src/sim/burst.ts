@@ -1,5 +1,6 @@
 import { EniverseError } from "../base/error.ts";
 import { instanceLimits } from "../limits/instance-types.ts";
+import { eniMaxPods } from "../limits/max-pods.ts";
 import { completeScenario } from "./defaults.ts";
 import type { DriverName } from "./scenario.ts";
 import { Run } from "./simulate.ts";
@@ -16,6 +17,8 @@ export interface BurstInput {
   readonly imdsLagMs?: number;
   readonly driver: DriverName;
   readonly seed?: number;
+  /** The kubelet's limit: ipamd holds no more for its targets. What EKS's AMI sets for the type when absent. */
+  readonly maxPods?: number;
 }
 
 export interface BurstResult {
@@ -29,6 +32,8 @@ export interface BurstResult {
   readonly enis: number;
 }
 
+/** aws-node and kube-proxy. */
+const hostNetworkPods = 2;
 /** ipamd starts, and the pods are there as soon as the node is ready. */
 const longestMs = 1_800_000;
 /** Long enough for every timer that gives something back. */
@@ -40,11 +45,20 @@ const restMs = 300_000;
  */
 export function simulateBurst(input: BurstInput): BurstResult {
   const { instanceType, mode, pods, latencies = {}, imdsLagMs = 1_000, driver, seed = 1 } = input;
-  if (instanceLimits(instanceType) === undefined) {
+  const limits = instanceLimits(instanceType);
+  if (limits === undefined) {
     throw new EniverseError("invalid_argument", {
       attempted: "simulate a burst of pods",
       found: `instanceType ${JSON.stringify(instanceType)}`,
       wanted: "a known instance type",
+    });
+  }
+  const maxPods = input.maxPods ?? Math.max(eniMaxPods(limits), pods + hostNetworkPods);
+  if (pods > maxPods - hostNetworkPods) {
+    throw new EniverseError("invalid_argument", {
+      attempted: "simulate a burst of pods",
+      found: `${pods} pods, maxPods ${maxPods}`,
+      wanted: `at most ${maxPods - hostNetworkPods} pods: ${hostNetworkPods} run on the node's own address`,
     });
   }
   const env = {
@@ -62,7 +76,7 @@ export function simulateBurst(input: BurstInput): BurstResult {
       seed,
       driver,
       durationMs: longestMs + restMs,
-      nodeGroups: [{ name: "node", instanceType, count: 1, bootMs: 0, maxPods: pods + 2 }],
+      nodeGroups: [{ name: "node", instanceType, count: 1, bootMs: 0, maxPods }],
       awsNode: { env },
       scheduler: { podsPerSecond: Number.POSITIVE_INFINITY },
       workloads: [{ kind: "burst", name: "pod", atMs: 0, overMs: 0, pods }],

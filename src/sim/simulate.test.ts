@@ -197,19 +197,27 @@ describe("the shipped scenarios", () => {
 
 describe("simulateBurst", () => {
   const latencies = { CreateNetworkInterface: 400, attach: 2000, AssignPrivateIpAddresses: 300 };
-  const burst = (driver: "eniverse" | "official", mode: "secondary-ip" | "prefix") =>
-    simulateBurst({ instanceType: "m5.4xlarge", mode, pods: 100, latencies, driver });
-
-  test.each(["secondary-ip", "prefix"] as const)(
-    "in %s mode ours needs at most a third of the time",
-    (mode) => {
-      const [ours, official] = [burst("eniverse", mode), burst("official", mode)];
-      expect(official.readyMs).toBeGreaterThan(5_000);
-      expect(ours.readyMs ?? Number.POSITIVE_INFINITY).toBeLessThan((official.readyMs ?? 0) / 3);
-      expect(ours.ec2Calls).toBeLessThanOrEqual(official.ec2Calls);
-      expect(ours.addressesHeld).toBeGreaterThanOrEqual(100);
-    },
+  const warmth = [{}, { WARM_IP_TARGET: "5" }, { WARM_IP_TARGET: "2", MINIMUM_IP_TARGET: "10" }];
+  const rows = (["secondary-ip", "prefix"] as const).flatMap((mode) =>
+    warmth.flatMap((settings) => [234, 110].map((maxPods) => ({ mode, settings, maxPods }))),
   );
+
+  test.each(rows)("ours is quicker, and no more is called or held: %j", (row) => {
+    const [ours, official] = (["eniverse", "official"] as const).map((driver) =>
+      simulateBurst({ instanceType: "m5.4xlarge", pods: 100, latencies, driver, ...row }),
+    );
+    if (ours?.readyMs === undefined || official?.readyMs === undefined) throw new Error("pods are not ready");
+    expect(official.readyMs).toBeGreaterThan(5_000);
+    expect(ours.readyMs).toBeLessThan(official.readyMs / 3);
+    expect(ours.ec2Calls).toBeLessThanOrEqual(official.ec2Calls);
+    expect(ours.addressesHeld).toBeGreaterThanOrEqual(100);
+    expect(ours.addressesHeld).toBeLessThanOrEqual(official.addressesHeld);
+  });
+
+  test("refuses more pods than the node may have", () => {
+    const wish = { instanceType: "m5.large", mode: "prefix", pods: 100, driver: "official" } as const;
+    expect(() => simulateBurst({ ...wish, maxPods: 29 })).toThrow("at most 27 pods");
+  });
 
   test("refuses an unknown type", () => {
     expect(() => simulateBurst({ instanceType: "x", mode: "prefix", pods: 1, driver: "official" })).toThrow(
