@@ -14,6 +14,28 @@ export function list(text: string, before: readonly string[] | undefined): reado
   return [...(before ?? []), ...text.split(",").map((part) => part.trim())].filter((part) => part !== "");
 }
 
+/** Numbers with commas between. */
+export function decimals(text: string, before: readonly number[] | undefined): readonly number[] {
+  return [...(before ?? []), ...text.split(",").map((part) => decimal(part.trim()))];
+}
+
+/** Refuses flags that would be read for nothing. `flags` are named as Commander names them. */
+export function refuseFlags<F extends object>(
+  flags: F,
+  names: readonly (keyof F & string)[],
+  wanted: string,
+): void {
+  for (const name of names) {
+    const value = flags[name];
+    if (value === undefined || value === false || (Array.isArray(value) && value.length === 0)) continue;
+    throw new EniverseError("invalid_argument", {
+      attempted: `use --${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+      found: "it has no effect here",
+      wanted,
+    });
+  }
+}
+
 /** "8..32", "8.." or "..32". */
 export function range(text: string): { readonly min?: number; readonly max?: number } {
   const match = /^(\d*)\.\.(\d*)$/.exec(text);

@@ -81,6 +81,7 @@ export function eventsOf(pattern: PodPattern, durationMs: number, seed: number):
       break;
     }
     case "rollout": {
+      wholeNumber("pattern.pods", pattern.pods, 1, 5_000);
       const atOnce = wholeNumber(
         "pattern.atOnce",
         pattern.atOnce ?? Math.max(Math.ceil(pattern.pods / 4), 1),

@@ -176,6 +176,8 @@ export function readVpcInput(input: PlanVpcInput): VpcQuestion {
     throw badField("startDate", JSON.stringify(input.startDate), "a day, as 2026-11-22");
   }
   if (input.nodeGroups.length === 0) throw badField("nodeGroups", "none", "one node group or more");
+  const groups = input.nodeGroups.map((group, index) => readGroup(group, index, mode, warm));
+  checkNames(groups);
   return {
     clusterName,
     region,
@@ -185,7 +187,7 @@ export function readVpcInput(input: PlanVpcInput): VpcQuestion {
     serviceCidr: readServiceCidr(input.serviceCidr, vpcCidr),
     mode,
     warm,
-    groups: input.nodeGroups.map((group, index) => readGroup(group, index, mode, warm)),
+    groups,
     growth: readGrowth(input.growth),
     horizonDays: wholeNumber("horizonDays", input.horizonDays ?? 365, 0, 3650),
     headroomPercent: numberIn("headroomPercent", input.headroomPercent ?? 20, 0, 1000),
@@ -248,6 +250,16 @@ function readGroup(group: NodeGroupInput, index: number, mode: PlanMode, warm: W
       field("podsPerNode"),
     ),
   };
+}
+
+function checkNames(groups: readonly NodeGroup[]): void {
+  for (const [index, { name }] of groups.entries()) {
+    const field = `nodeGroups[${index}].name`;
+    if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,62}$/.test(name))
+      throw badField(field, JSON.stringify(name), "up to 63 letters, digits, - and _");
+    if (groups.findIndex((group) => group.name === name) < index)
+      throw badField(field, `${JSON.stringify(name)} a second time`, "a name of its own for each group");
+  }
 }
 
 /** Undefined where vCPUs that nobody knows would decide. */

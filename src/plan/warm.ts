@@ -1,3 +1,4 @@
+import { supportsPrefixDelegation } from "../limits/instance-types.ts";
 import { podAddresses } from "../limits/max-pods.ts";
 import { badField, limitsOf, wholeNumber } from "./field.ts";
 import { type Ec2Latencies, NodeDriver, usualLatencies } from "./node-driver.ts";
@@ -78,6 +79,9 @@ export function planWarm(input: PlanWarmInput): WarmAnswer {
   const mode = input.mode ?? "secondary-ip";
   if (mode === "ipv6")
     throw badField("mode", "ipv6", "an IPv4 mode: a node of an IPv6 cluster has no warm pool");
+  if (usesPrefixes(mode) && !supportsPrefixDelegation(limits)) {
+    throw badField("instanceType", `${input.instanceType} in ${mode} mode`, "a Nitro or bare-metal type");
+  }
   const minutes = wholeNumber("minutes", input.minutes ?? 60, 1, 1440);
   const goalMs = wholeNumber("goalMs", input.goalMs ?? 1000, 0, 600_000);
   const nodes = wholeNumber("nodes", input.nodes ?? 1, 1, 100_000);

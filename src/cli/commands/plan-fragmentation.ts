@@ -10,14 +10,22 @@ import {
   reservationsIn,
   usedIn,
 } from "../../plan/observed.ts";
-import { decimal, list, type PlanOutputFlags, printPlan, withPlanOutput } from "../plan-flags.ts";
+import {
+  decimal,
+  decimals,
+  list,
+  type PlanOutputFlags,
+  printPlan,
+  refuseFlags,
+  withPlanOutput,
+} from "../plan-flags.ts";
 import { observe, type SourceFlags, withSources } from "../plan-sources.ts";
 import { fragmentationForms, fragmentationsView, fragmentationView } from "../views/plan-fragmentation.ts";
 import { wholeNumber } from "../whole-number.ts";
 
 interface FragmentationFlags extends PlanOutputFlags, SourceFlags {
   readonly cidr?: string;
-  readonly used?: readonly string[];
+  readonly used?: readonly number[];
   readonly addresses?: readonly string[];
   readonly reservation: readonly string[];
   readonly blocks?: number;
@@ -36,7 +44,7 @@ export function addPlanFragmentation(plan: Command): void {
       "Whole /28 blocks left in a subnet: by chance and counted; when prefix mode fails; what prevents it",
     )
     .option("--cidr <cidr>", "the subnet")
-    .option("--used <percents>", "shares of use to look at, in percent with commas between", list)
+    .option("--used <percents>", "shares of use to look at, in percent with commas between", decimals)
     .option("--addresses <list>", "what is in use: addresses and /28 blocks with commas between", list)
     .option("--reservation <cidrs>", "CIDR reservations of type prefix that are there", list, [])
     .option("--blocks <n>", "/28 blocks that prefix mode will want", wholeNumber)
@@ -60,8 +68,11 @@ Examples:
   eniverse plan fragmentation --lab`,
     )
     .action(async (flags: FragmentationFlags) => {
+      if (flags.blocks !== undefined) refuseFlags(flags, ["nodes"], "--blocks or --nodes, not both");
       const observed = await observe(flags, command);
       if (observed !== undefined && observed.subnets.length > 0) {
+        const instead = "no description of a subnet beside a source, which tells all of it";
+        refuseFlags(flags, ["cidr", "addresses", "reservation"], instead);
         const subnets = subnetsOf(observed, flags);
         const answers = subnets.map((subnet) => ({
           name: subnet.name,
@@ -86,6 +97,7 @@ Examples:
           wanted: "--cidr CIDR, or --subnets FILE with --enis FILE, or --from-aws, or --lab",
         });
       }
+      refuseFlags(flags, ["subnet"], "--subnets FILE, --from-aws or --lab with it");
       const reservations = flags.reservation.map((cidr) => ({ cidr, kind: "prefix" as const }));
       const answer = answerFor(flags, flags.cidr, flags.addresses, { reservations, subnets: 1 });
       printPlan(fragmentationView(answer), flags);
@@ -107,7 +119,7 @@ function answerFor(
     flags.blocks ?? (ofNodes === undefined ? undefined : Math.ceil(ofNodes / known.subnets));
   return planFragmentation({
     cidr,
-    ...(flags.used === undefined ? {} : { usedPercents: flags.used.map(decimal) }),
+    ...(flags.used === undefined ? {} : { usedPercents: flags.used }),
     ...(used === undefined ? {} : { used }),
     reservations: known.reservations,
     ...(wantedBlocks === undefined ? {} : { wantedBlocks }),

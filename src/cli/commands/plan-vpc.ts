@@ -4,7 +4,15 @@ import { givenSubnets, type Observed, observedGroups } from "../../plan/observed
 import { planVpc } from "../../plan/vpc.ts";
 import type { NodeGroupInput, OtherRange, PlanVpcInput } from "../../plan/vpc-input.ts";
 import type { PlanMode } from "../../plan/warm-settings.ts";
-import { decimal, list, named, type PlanOutputFlags, printPlan, withPlanOutput } from "../plan-flags.ts";
+import {
+  decimal,
+  list,
+  named,
+  type PlanOutputFlags,
+  printPlan,
+  refuseFlags,
+  withPlanOutput,
+} from "../plan-flags.ts";
 import { observe, type SourceFlags, withSources } from "../plan-sources.ts";
 import { type WarmFlags, warmOf, withWarm } from "../plan-warm-flags.ts";
 import { vpcForms, vpcView } from "../views/plan-vpc.ts";
@@ -103,6 +111,7 @@ function inputOf(flags: VpcFlags, observed: Observed | undefined, command: Comma
   const [publicAlbs, internalAlbs] = pair("--albs", flags.albs);
   const [publicNlbs, internalNlbs] = pair("--nlbs", flags.nlbs);
   const hasSubnets = observed !== undefined && observed.subnets.length > 0;
+  if (!hasSubnets) refuseFlags(flags, ["beside"], "--subnets FILE, --from-aws or --lab with it");
   const vpcCidr = flags.vpcCidr ?? observed?.vpcCidrs?.[0];
   const judged = hasSubnets && !flags.beside ? givenSubnets(observed) : undefined;
   return {
@@ -152,7 +161,11 @@ function groupsOf(
   command: Command,
 ): readonly NodeGroupInput[] {
   const groups = flags.group.map(parseGroup);
-  if (groups.length > 0) return groups;
+  if (groups.length > 0) {
+    const single = ["nodes", "podsPerNode", "branchPodsPerNode", "maxPods"] as const;
+    refuseFlags(flags, single, "--group alone: NAME=TYPE:NODES:PODS tells all of it");
+    return groups;
+  }
   const seen = observed === undefined ? undefined : observedGroups(observed);
   if (flags.nodes === undefined && seen !== undefined) {
     return flags.podsPerNode === undefined

@@ -3,7 +3,7 @@ import { EniverseError } from "../../base/error.ts";
 import type { PodPattern } from "../../plan/pod-pattern.ts";
 import { type PlanWarmInput, planWarm } from "../../plan/warm.ts";
 import type { PlanMode, WarmSettings } from "../../plan/warm-settings.ts";
-import { type PlanOutputFlags, printPlan, withPlanOutput } from "../plan-flags.ts";
+import { type PlanOutputFlags, printPlan, refuseFlags, withPlanOutput } from "../plan-flags.ts";
 import { warmView } from "../views/plan-warm.ts";
 import { wholeNumber } from "../whole-number.ts";
 
@@ -100,6 +100,10 @@ function patternOf(flags: WarmCommandFlags): PodPattern {
       wanted: "one pattern",
     });
   }
+  if (burst === undefined) refuseFlags(flags, ["lasts"], "--burst with it");
+  if (jobsPerMinute === undefined) refuseFlags(flags, ["runs"], "--jobs-per-minute with it");
+  if (!rollout) refuseFlags(flags, ["atOnce"], "--rollout with it");
+  if (burst === undefined && !rollout) refuseFlags(flags, ["every"], "--burst or --rollout with it");
   const everySeconds = every === undefined ? {} : { everySeconds: every };
   if (burst !== undefined) {
     return {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { EniverseError, messageOf } from "../../base/error.ts";
@@ -52,6 +52,7 @@ Examples:
         });
       }
       // All are read before the first is played: a mistake must not cost the time of a run.
+      if (flags.html !== undefined) checkWritable(flags.html);
       const scenarios = files.map((file) => withFlags(readFile(file), flags));
       const reports = scenarios.map(playWithProgress);
       if (flags.html !== undefined) {
@@ -70,6 +71,22 @@ function print(reports: readonly Report[], format: OutputFormat): void {
   process.stdout.write(renderTable(simulatedSubnets(only)));
   process.stdout.write(renderTable(simulatedCalls(only)));
   if (only.failures.length > 0) process.stdout.write(renderTable(simulatedFailures(only), { wrap: false }));
+}
+
+/** Refuses a file that could not be written, without making it. */
+function checkWritable(file: string): void {
+  try {
+    if (existsSync(file)) accessSync(file, constants.W_OK);
+    else accessSync(dirname(resolve(file)), constants.W_OK);
+    if (existsSync(file) && !statSync(file).isFile()) throw new Error("it is not a file");
+  } catch (cause) {
+    throw new EniverseError("invalid_argument", {
+      attempted: `write ${file}`,
+      found: messageOf(cause),
+      wanted: "a file in a folder that is there and may be written to",
+      cause,
+    });
+  }
 }
 
 function withFlags(scenario: Scenario, { seed, driver }: Flags): Scenario {
