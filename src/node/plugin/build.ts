@@ -17,8 +17,18 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 /** Where compiled relays are kept between runs. */
 export const relayCache: string = here("../../../node_modules/.cache/eniverse");
 
-/** Tried in this order; without a static C library the second still works on this machine. */
-const flagSets: readonly (readonly string[])[] = [["-O2", "-static", "-s"], ["-O2"]];
+/** The relay brings all it needs; compilers must not call a C library that is not there. */
+const flags: readonly string[] = [
+  "-O2",
+  "-s",
+  "-static",
+  "-nostdlib",
+  "-ffreestanding",
+  "-fno-stack-protector",
+  "-fno-tree-loop-distribute-patterns",
+  "-fno-pie",
+  "-no-pie",
+];
 
 /**
  * The relay in C, compiled once for each version of its source and kept in `cache` (for this run only when that
@@ -32,15 +42,12 @@ export function compiledRelay(cache: string = relayCache): Uint8Array | undefine
   const kept = readIfThere(file);
   if (kept !== undefined) return kept;
   const compiling = `${file}.${process.pid}`;
-  for (const flags of flagSets) {
-    if (!compile(flags, compiling)) continue;
-    renameSync(compiling, file);
-    return readFileSync(file);
-  }
-  return undefined;
+  if (!compile(compiling)) return undefined;
+  renameSync(compiling, file);
+  return readFileSync(file);
 }
 
-function compile(flags: readonly string[], into: string): boolean {
+function compile(into: string): boolean {
   try {
     const argv = ["cc", ...flags, `-DVERSION="${nodeVersion}"`, "-o", into, here("./relay.c")] as const;
     return runProgram({ attempted: "compile the relay", argv, debianPackage: "gcc" }).status === 0;
