@@ -1,5 +1,13 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -57,7 +65,8 @@ export class ClusterBed implements AsyncDisposable {
   /** Starts everything but the kubelet and the network configuration. */
   static async start(settings: Partial<KubeletSettings> = {}, nodeGraceMs = 40_000): Promise<ClusterBed> {
     const folder = mkdtempSync(join(tmpdir(), "eniverse-cluster-"));
-    for (const name of ["net.d", "netns", "logs", "ipam"]) mkdirSync(join(folder, name));
+    for (const name of ["net.d", "netns", "logs", "ipam", "cni-bin"]) mkdirSync(join(folder, name));
+    placePlugins(join(folder, "cni-bin"));
     const log = jsonLog((line) => writeFileSync(join(folder, "cluster.log"), line, { flag: "a" }), {
       caller: "cluster",
     });
@@ -97,7 +106,7 @@ export class ClusterBed implements AsyncDisposable {
       logDir: join(folder, "logs"),
       netnsDir: join(folder, "netns"),
       cniConfDir: join(folder, "net.d"),
-      cniBinDir: "/usr/lib/cni",
+      cniBinDir: join(folder, "cni-bin"),
       cniCacheDir: join(folder, "cni"),
       ...this.#settings,
     });
@@ -192,10 +201,22 @@ function startNode(folder: string): Promise<Holder> {
   );
 }
 
+const debianPlugins = "/usr/lib/cni";
+
 /** The API server is the node's neighbour at 127.0.0.1, so that no wires are needed. */
 function listenIn(holder: Holder, server: ApiServer): void {
   using place = Netns.open(holder.netnsPath);
   inNetns(place, () => server.listen("127.0.0.1", apiPort));
+}
+
+/** Debian's plugins, and "hold", whose ADD waits for ever, as for an address that does not come. */
+function placePlugins(folder: string): void {
+  for (const name of readdirSync(debianPlugins)) symlinkSync(join(debianPlugins, name), join(folder, name));
+  writeFileSync(
+    join(folder, "hold"),
+    '#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] || exit 0\n: >"$0.$CNI_CONTAINERID"\nexec sleep 1000\n',
+    { mode: 0o755 },
+  );
 }
 
 function workingPlugins(dataDir: string): object[] {

@@ -158,6 +158,19 @@ describe.skipIf(!isRoot)("a node", () => {
     expect(await condition()).toMatchObject({ status: "True", reason: "KubeletReady" });
   });
 
+  test("pods go at once though their ADD waits, those that wait for their turn too", async () => {
+    bed.setNetwork([{ type: "hold" }]);
+    const names = Array.from({ length: 18 }, (_, index) => `held-${index}`);
+    await Promise.all(names.map((name) => bed.client.create(pods, shellPod(name, "sleep 100"))));
+    const held = (): number =>
+      readdirSync(join(bed.folder, "cni-bin")).filter((file) => file.startsWith("hold.")).length;
+    while (held() < 16) await Bun.sleep(20);
+    await Promise.all(names.map(remove));
+    expect(held()).toBe(16);
+    await nothingLeft();
+    bed.setNetwork();
+  });
+
   test("runs a deployment, scales it down, and leaves nothing behind", async () => {
     await bed.client.create(deployments, echoDeployment("web", 5));
     const five = await bed.until("five ready pods", (all) => {

@@ -81,6 +81,7 @@ export class Kubelet {
         apiServer: { host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port || "443" },
       },
       slots: new Semaphore(settings.parallelSandboxes),
+      removalSlots: new Semaphore(settings.parallelSandboxes),
       nodeIp: settings.nodeIp,
       networkReady,
       crashBackoffMs: settings.crashBackoffMs,

@@ -12,8 +12,10 @@ import type { StatusWriter } from "./status-writer.ts";
 export interface WorkerParts extends PodContainersParts {
   readonly sandboxes: Sandboxes;
   readonly statuses: StatusWriter;
-  /** Slots for setting sandboxes up and taking them down. */
+  /** Slots for setting sandboxes up. */
   readonly slots: Semaphore;
+  /** Slots for taking them down: an ADD may wait for the very address that a DEL behind it would bring back. */
+  readonly removalSlots: Semaphore;
   readonly networkReady: () => boolean;
   /** Deletes the pod from the API server for good; resolves when it is gone there. */
   readonly deletePod: (pod: Pod) => Promise<void>;
@@ -37,6 +39,8 @@ export class PodWorker {
   #wake: () => void = () => {};
   #isAwake = false;
   #stopped = false;
+  /** Aborted when the pod is to go: an ADD that waits for an address then ends at once. */
+  readonly #leaving = new AbortController();
   #running: Promise<void> | undefined;
 
   constructor(parts: WorkerParts, state: PodState) {
@@ -69,6 +73,7 @@ export class PodWorker {
     this.#removed ||= removed;
     // Of a pod that is gone there the API server takes no status any more, and nobody may wait for that.
     if (removed) this.#parts.statuses.forget(pod.metadata.uid ?? "");
+    if (this.#isLeaving()) this.#leaving.abort();
     this.poke();
   }
 
@@ -179,18 +184,25 @@ export class PodWorker {
 
   async #createSandbox(): Promise<void> {
     const { sandboxes, slots, clock, events, log } = this.#parts;
+    const { signal } = this.#leaving;
+    // Waits for its turn with nothing made: a pod that goes meanwhile needs no DEL.
+    using _slot =
+      this.pod.spec.hostNetwork === true ? undefined : await slots.acquire(signal).catch(() => undefined);
+    if (this.#isLeaving()) return;
     const sandbox = sandboxes.plan(this.pod, clock.now());
     this.#state.sandbox = sandbox;
     this.#state.sandboxes++;
     this.#save();
     if (sandbox.phase === "ready") return;
-    using _slot = await slots.acquire();
-    if (this.#isLeaving()) return;
     try {
-      await sandboxes.create(this.pod, sandbox);
+      await sandboxes.create(this.pod, sandbox, signal);
       this.#sandboxRetryMs = firstSandboxRetryMs;
       this.#save();
     } catch (error) {
+      if (signal.aborted) {
+        await this.#dropSandbox(sandbox);
+        return;
+      }
       const text = textOf(error);
       log("warn", "sandbox failed", { pod: this.#name(), error: text });
       events.record(this.pod, "Warning", "FailedCreatePodSandBox", text);
@@ -202,7 +214,7 @@ export class PodWorker {
   async #removeSandbox(): Promise<void> {
     const { sandbox } = this.#state;
     if (sandbox === undefined) return;
-    using _slot = await this.#parts.slots.acquire();
+    using _slot = await this.#parts.removalSlots.acquire();
     const error = await this.#dropSandbox(sandbox);
     if (error === undefined) this.#sandboxRetryMs = firstSandboxRetryMs;
     else {

@@ -45,9 +45,10 @@ export class Sandboxes {
 
   /**
    * Makes the namespace and runs ADD; fills in the addresses. Throws with the text of the CRI runtime in
-   * `facts.cniText`; the sandbox must then be taken down by {@link remove}.
+   * `facts.cniText`; the sandbox must then be taken down by {@link remove}. The plugin that runs is killed when
+   * `signal` aborts.
    */
-  async create(pod: Pod, sandbox: SandboxState): Promise<void> {
+  async create(pod: Pod, sandbox: SandboxState, signal: AbortSignal): Promise<void> {
     const { netns: path } = sandbox;
     if (path === undefined) return;
     const list = this.#options.network();
@@ -58,7 +59,7 @@ export class Sandboxes {
       sandbox.inode = netns.inode;
       using inside = Rtnetlink.open(netns);
       inside.setLink(loopbackIndex, { up: true });
-      const result = await addNetwork(list, attachment(pod, sandbox), this.#chain());
+      const result = await addNetwork(list, attachment(pod, sandbox), { ...this.#chain(), signal });
       sandbox.ips = podAddresses(parseResult(result, list.cniVersion));
       if (sandbox.ips.length === 0) throw new Error("failed to get pod network IP address");
       sandbox.phase = "ready";
