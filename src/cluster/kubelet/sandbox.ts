@@ -11,6 +11,7 @@ import type { Pod } from "../../kube/resources.ts";
 import { check, MS_BIND, MS_REC, MS_SHARED, raw } from "../../linux/libc.ts";
 import { createNetns, deleteNetns, Netns } from "../../linux/netns.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
+import { type Bandwidth, bandwidthOf } from "./bandwidth.ts";
 import type { SandboxState } from "./state.ts";
 
 const ifName = "eth0";
@@ -59,7 +60,8 @@ export class Sandboxes {
       sandbox.inode = netns.inode;
       using inside = Rtnetlink.open(netns);
       inside.setLink(loopbackIndex, { up: true });
-      const result = await addNetwork(list, attachment(pod, sandbox), { ...this.#chain(), signal });
+      const wanted = attachment(pod, sandbox, bandwidthOf(pod.metadata.annotations ?? {}));
+      const result = await addNetwork(list, wanted, { ...this.#chain(), signal });
       sandbox.ips = podAddresses(parseResult(result, list.cniVersion));
       if (sandbox.ips.length === 0) throw new Error("failed to get pod network IP address");
       sandbox.phase = "ready";
@@ -134,7 +136,7 @@ function readConfig(text: string): NetworkConfigList {
 }
 
 /** What the plugins are told; the arguments and their order are containerd's. */
-function attachment(pod: Pod, sandbox: SandboxState): Sandbox {
+function attachment(pod: Pod, sandbox: SandboxState, bandwidth?: Bandwidth): Sandbox {
   const { name, namespace = "default", uid = "", annotations = {} } = pod.metadata;
   const portMappings = pod.spec.containers
     .flatMap(({ ports }) => ports ?? [])
@@ -158,23 +160,10 @@ function attachment(pod: Pod, sandbox: SandboxState): Sandbox {
     ],
     capabilityArgs: {
       ...(portMappings.length > 0 && { portMappings }),
-      ...bandwidth(annotations),
+      ...(bandwidth !== undefined && { bandwidth: { ...bandwidth } }),
       "io.kubernetes.cri.pod-annotations": { ...annotations },
     },
   };
-}
-
-/** kubernetes.io/ingress-bandwidth and egress-bandwidth, for the bandwidth plugin. */
-function bandwidth(annotations: Readonly<Record<string, string>>): Record<string, Record<string, number>> {
-  const limits: Record<string, number> = {};
-  for (const direction of ["ingress", "egress"] as const) {
-    const match = /^(\d+)([kMG]?)$/.exec(annotations[`kubernetes.io/${direction}-bandwidth`] ?? "");
-    if (match === null) continue;
-    const factor = { "": 1, k: 1e3, M: 1e6, G: 1e9 }[match[2] ?? ""] ?? 1;
-    limits[`${direction}Rate`] = Number(match[1]) * factor;
-    limits[`${direction}Burst`] = 2 ** 31 - 1;
-  }
-  return Object.keys(limits).length === 0 ? {} : { bandwidth: limits };
 }
 
 function sandboxFailure(sandbox: SandboxState, text: string, cause?: unknown): EniverseError {
