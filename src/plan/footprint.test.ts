@@ -35,20 +35,41 @@ describe("custom networking and IPv6", () => {
     expect(custom).toMatchObject({
       enis: 3,
       held: 18,
-      nodeSubnetSingles: 1,
-      podSubnetSingles: 20,
+      inNodeSubnet: { enis: 0, pods: 0, warm: 0, branch: 0, blocks: 0 },
+      inPodSubnet: { enis: 2, pods: 10, warm: 8, branch: 0, blocks: 0 },
       addresses: 21,
     });
     const prefixes = nodeFootprint({ ...input, mode: "custom-prefix" });
     expect(prefixes).toMatchObject({
       enis: 2,
       prefixes: 2,
-      nodeSubnetSingles: 1,
-      podSubnetSingles: 1,
+      inNodeSubnet: { enis: 0, pods: 0, warm: 0, branch: 0, blocks: 0 },
+      inPodSubnet: { enis: 1, pods: 0, warm: 0, branch: 0, blocks: 2 },
       addresses: 34,
     });
     const ipv6 = nodeFootprint({ ...input, mode: "ipv6", pods: 100 });
     expect(ipv6).toMatchObject({ enis: 1, warm: 0, addresses: 1 });
+  });
+
+  test("under discovery the primary ENI fills in the nodes' subnet, the others in the pods'", () => {
+    const input = { limits: limitsOf("type", "m5.large"), warm: {}, pods: 12 } as const;
+    expect(nodeFootprint({ ...input, mode: "discovery" })).toMatchObject({
+      enis: 3,
+      inNodeSubnet: { enis: 0, pods: 9, warm: 0 },
+      inPodSubnet: { enis: 2, pods: 3, warm: 15 },
+      addresses: 30,
+    });
+    // The trunk is the resource controller's: it looks for no tags.
+    expect(nodeFootprint({ ...input, mode: "discovery", branchPods: 2 })).toMatchObject({
+      inNodeSubnet: { enis: 1, branch: 2 },
+      inPodSubnet: { enis: 1, branch: 0 },
+    });
+    expect(nodeFootprint({ ...input, mode: "discovery-prefix" })).toMatchObject({
+      enis: 2,
+      inNodeSubnet: { enis: 0, pods: 0, warm: 0, branch: 0, blocks: 0 },
+      inPodSubnet: { enis: 1, pods: 0, warm: 0, branch: 0, blocks: 2 },
+    });
+    expect(() => addresses("m5.large", 400, "discovery-prefix")).toThrow("at most 288: 2 ENIs × 9 × 16");
   });
 
   test("the trunk and branch ENIs take addresses of their own", () => {

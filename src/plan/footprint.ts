@@ -1,11 +1,14 @@
 import { addressesPerPrefix } from "../ipam/settings.ts";
+import type { EniView } from "../ipam/types.ts";
 import type { InstanceLimits } from "../limits/instance-types.ts";
 import { podAddresses } from "../limits/max-pods.ts";
 import { badField, count } from "./field.ts";
 import { NodeDriver } from "./node-driver.ts";
 import {
   describeWarm,
-  isCustom,
+  hasPodSubnets,
+  isDiscovery,
+  leavesPrimaryEmpty,
   type PlanMode,
   settingsOfMode,
   usesPrefixes,
@@ -23,6 +26,17 @@ export interface FootprintInput {
   readonly maxPods?: number;
 }
 
+/** What one node takes of a subnet beside its own address: single addresses, and /28 blocks. */
+export interface SubnetShare {
+  /** The ENIs' own addresses. */
+  readonly enis: number;
+  readonly pods: number;
+  readonly warm: number;
+  readonly branch: number;
+  /** /28 blocks, for pods and warm. */
+  readonly blocks: number;
+}
+
 /** What one node holds of its subnets when it is at rest. */
 export interface NodeFootprint {
   readonly instanceType: string;
@@ -34,10 +48,10 @@ export interface NodeFootprint {
   readonly warm: number;
   /** /28 blocks held. */
   readonly prefixes: number;
-  /** Single addresses from the nodes' subnet. */
-  readonly nodeSubnetSingles: number;
-  /** Single addresses from the subnet that pods live on; the same subnet without custom networking. */
-  readonly podSubnetSingles: number;
+  /** Of the nodes' subnet, beside the node's own address. */
+  readonly inNodeSubnet: SubnetShare;
+  /** Of the pods' own subnet; nothing in modes that have none. */
+  readonly inPodSubnet: SubnetShare;
   /** All IPv4 addresses that the node takes out of subnets. */
   readonly addresses: number;
   readonly explain: string;
@@ -58,6 +72,7 @@ export function nodeFootprint(input: FootprintInput, field = "podsPerNode"): Nod
   const driver = new NodeDriver({
     limits,
     settings: settingsOfMode(mode, warm, { podEni: branchPods > 0 }),
+    excludesPrimary: mode === "discovery-prefix",
     ...(maxPods === undefined ? {} : { maxPods }),
   });
   driver.settle();
@@ -76,12 +91,16 @@ function footprintOf(input: FootprintInput, driver: NodeDriver): NodeFootprint {
   // In IPv6 mode a pool counts the addresses of a /80; none of them is of the IPv4 subnet.
   const held = isIpv6 ? pods : total;
   const blocks = usesPrefixes(mode) ? prefixes : 0;
-  const poolSingles = isIpv6 || usesPrefixes(mode) ? 0 : held;
+  const apart = enis.filter((eni) => isInPodSubnet(eni, mode));
+  const branchIsApart = hasPodSubnets(mode) && !isDiscovery(mode);
+  const inNodeSubnet = shareOf(
+    enis.filter((eni) => !apart.includes(eni)),
+    mode,
+    branchIsApart ? 0 : branchPods,
+  );
+  const inPodSubnet = shareOf(apart, mode, branchIsApart ? branchPods : 0);
+  const addresses = 1 + [inNodeSubnet, inPodSubnet].reduce((sum, share) => sum + addressesOf(share), 0);
   const otherEnis = enis.length - 1;
-  const custom = isCustom(mode);
-  const nodeSubnetSingles = 1 + (custom ? 0 : otherEnis + poolSingles + branchPods);
-  const podSubnetSingles = custom ? otherEnis + poolSingles + branchPods : 0;
-  const addresses = nodeSubnetSingles + podSubnetSingles + blocks * addressesPerPrefix;
   const parts = isIpv6
     ? ["1 IPv4 address of the node; pods are on its /80"]
     : [
@@ -92,6 +111,7 @@ function footprintOf(input: FootprintInput, driver: NodeDriver): NodeFootprint {
           : `${held} for pods (${pods} pods, ${held - pods} warm)`,
         ...(branchPods > 0 ? [`${branchPods} of branch ENIs`] : []),
       ];
+  const where = hasPodSubnets(mode) ? `, ${addressesOf(inPodSubnet)} of them in the pods' subnet` : "";
   return {
     instanceType: limits.instanceType,
     pods,
@@ -99,10 +119,36 @@ function footprintOf(input: FootprintInput, driver: NodeDriver): NodeFootprint {
     held,
     warm: isIpv6 ? 0 : held - pods,
     prefixes: blocks,
-    nodeSubnetSingles,
-    podSubnetSingles,
+    inNodeSubnet,
+    inPodSubnet,
     addresses,
-    explain: `${limits.instanceType} with ${count(pods, "pod")}, ${mode}, ${describeWarm(mode, warm)}: ${parts.join(" + ")} = ${addresses}`,
+    explain: `${limits.instanceType} with ${count(pods, "pod")}, ${mode}, ${describeWarm(mode, warm)}: ${parts.join(" + ")} = ${addresses}${where}`,
+  };
+}
+
+/** Single addresses of a share. */
+export function singlesOf({ enis, pods, warm, branch }: SubnetShare): number {
+  return enis + pods + warm + branch;
+}
+
+function addressesOf(share: SubnetShare): number {
+  return singlesOf(share) + share.blocks * addressesPerPrefix;
+}
+
+/** The trunk is made by the resource controller, which knows ENIConfigs but looks for no tags. */
+function isInPodSubnet({ primary, trunk }: EniView, mode: PlanMode): boolean {
+  return hasPodSubnets(mode) && !primary && !(trunk && isDiscovery(mode));
+}
+
+function shareOf(enis: readonly EniView[], mode: PlanMode, branch: number): SubnetShare {
+  const sum = (of: (eni: EniView) => number): number => enis.reduce((total, eni) => total + of(eni), 0);
+  const pods = sum(({ groups }) => groups.single.assigned);
+  return {
+    enis: sum(({ primary }) => (primary ? 0 : 1)),
+    pods: mode === "ipv6" ? 0 : pods,
+    warm: mode === "ipv6" ? 0 : sum(({ groups }) => groups.single.total) - pods,
+    branch,
+    blocks: usesPrefixes(mode) ? sum(({ groups }) => groups.prefix4.blocks) : 0,
   };
 }
 
@@ -135,14 +181,14 @@ function checkAddresses({ limits, mode, warm, pods, branchPods = 0 }: FootprintI
   const enis = Math.min(warm.maxEni ?? limits.enis, limits.enis) - (branchPods > 0 ? 1 : 0);
   const most = podAddresses(limits, {
     prefixDelegation: usesPrefixes(mode),
-    customNetworking: isCustom(mode),
+    customNetworking: leavesPrimaryEmpty(mode),
     maxEni: enis,
   });
   if (pods > most) {
     throw badField(
       field,
       String(pods),
-      `at most ${most}: ${enis - (isCustom(mode) ? 1 : 0)} ENIs × ${limits.ipv4PerEni - 1}${usesPrefixes(mode) ? " × 16" : ""} on ${type} in ${mode} mode`,
+      `at most ${most}: ${enis - (leavesPrimaryEmpty(mode) ? 1 : 0)} ENIs × ${limits.ipv4PerEni - 1}${usesPrefixes(mode) ? " × 16" : ""} on ${type} in ${mode} mode`,
       usesPrefixes(mode) ? "Take a larger type" : "Take a larger type, or prefix delegation",
     );
   }

@@ -66,6 +66,8 @@ export interface NodeDriverOptions {
   readonly limits: InstanceLimits;
   readonly settings: SettingsInput;
   readonly maxPods?: number;
+  /** The primary ENI's subnet is kept from pods by its tag. */
+  readonly excludesPrimary?: boolean;
   readonly latencies?: Ec2Latencies;
   /** Called before time moves, with what held for the span that ends at `until`. */
   readonly onSpan?: (from: number, until: number, holding: Holding) => void;
@@ -271,7 +273,7 @@ export class NodeDriver {
       subnetId: "subnet",
       primaryAddress: this.#address(),
       efa: false,
-      excluded: false,
+      excluded: kind.primary && (this.#options.excludesPrimary ?? false),
       ...kind,
     };
   }

@@ -229,6 +229,7 @@ const podRanges = ["100.64.0.0/10", "198.19.0.0/16"].map(parseCidr4);
 function kindOf(observed: Observed, subnet: ObservedSubnet): SubnetKind {
   if (subnet.tags["kubernetes.io/role/elb"] !== undefined) return "public";
   if (subnet.tags["kubernetes.io/role/internal-elb"] !== undefined) return "private";
+  if (!["", "0"].includes(subnet.tags["kubernetes.io/role/cni"] ?? "")) return "pods";
   const own = (observed.enis ?? []).filter(({ subnetId }) => subnetId === subnet.subnetId);
   const ofInstances = own.filter(({ instanceId }) => instanceId !== undefined);
   if (ofInstances.some(({ primary }) => primary)) return "private";

@@ -13,7 +13,7 @@ import { type NodeFootprint, nodeFootprint } from "./footprint.ts";
 import { spaceOf, subnetBlock } from "./fragmentation.ts";
 import { expectedFreeBlocks, usableAddresses } from "./free-blocks.ts";
 import type { OtherRange } from "./vpc-input.ts";
-import { checkModeAndWarm, isCustom, type PlanMode, type WarmSettings } from "./warm-settings.ts";
+import { checkModeAndWarm, hasPodSubnets, type PlanMode, type WarmSettings } from "./warm-settings.ts";
 
 /** A subnet that runs out. */
 export interface FullSubnet {
@@ -79,7 +79,7 @@ export interface Situation {
 export function readSituation(input: PlanStrategyInput): Situation {
   const mode = input.mode ?? "secondary-ip";
   const warm = input.warm ?? {};
-  if (mode === "ipv6" || isCustom(mode)) {
+  if (mode === "ipv6" || hasPodSubnets(mode)) {
     throw badField("mode", mode, "secondary-ip or prefix: pods that live in the nodes' subnets");
   }
   checkModeAndWarm(mode, warm);

@@ -1,6 +1,6 @@
 import { type Cidr4, formatCidr } from "../addr/cidr.ts";
 import { thousands } from "./field.ts";
-import { type NodeFootprint, nodeFootprint } from "./footprint.ts";
+import { type NodeFootprint, nodeFootprint, singlesOf } from "./footprint.ts";
 import { usableAddresses } from "./free-blocks.ts";
 import { maxPods } from "./max-pods.ts";
 import type { Situation } from "./strategy-input.ts";
@@ -263,14 +263,15 @@ function customNetworking(situation: Situation): Draft {
   if (!possible) return { ...base, gained: 0, working: base.why ?? "", nodesAfter: nodes };
   const after = footprintWith(situation, to, to === mode ? situation.warm : {});
   const inPods = blocks.reduce((sum, { bits }) => sum + usableAddresses(bits), 0);
-  const freed = nodes * (footprint.addresses - after.nodeSubnetSingles);
-  const perPodSubnet = after.podSubnetSingles + after.prefixes * 16;
+  const perNodeSubnet = 1 + singlesOf(after.inNodeSubnet);
+  const freed = nodes * (footprint.addresses - perNodeSubnet);
+  const perPodSubnet = singlesOf(after.inPodSubnet) + after.prefixes * 16;
   const forNodes = free + held;
   return {
     ...base,
     gained: freed + inPods - nodes * perPodSubnet,
-    working: `the nodes' subnets get back ${nodes} × (${footprint.addresses} − ${after.nodeSubnetSingles}) = ${thousands(freed)} of ${thousands(usable)}; ${blocks.map(formatCidr).join(", ")} have ${thousands(inPods)} for pods, of which ${nodes} × ${perPodSubnet} are taken at once`,
-    nodesAfter: Math.min(Math.floor(forNodes / after.nodeSubnetSingles), Math.floor(inPods / perPodSubnet)),
+    working: `the nodes' subnets get back ${nodes} × (${footprint.addresses} − ${perNodeSubnet}) = ${thousands(freed)} of ${thousands(usable)}; ${blocks.map(formatCidr).join(", ")} have ${thousands(inPods)} for pods, of which ${nodes} × ${perPodSubnet} are taken at once`,
+    nodesAfter: Math.min(Math.floor(forNodes / perNodeSubnet), Math.floor(inPods / perPodSubnet)),
   };
 }
 

@@ -1,5 +1,5 @@
-import type { SubnetKind, VpcQuestion } from "./vpc-input.ts";
-import { isCustom } from "./warm-settings.ts";
+import type { SubnetShare } from "./footprint.ts";
+import type { NodeGroup, SubnetKind, VpcQuestion } from "./vpc-input.ts";
 
 /** What something takes out of a subnet: single addresses and whole /28 blocks. */
 export interface Need {
@@ -47,11 +47,11 @@ export function demandOf(
     lines.push(...controlPlaneLines(places, place, moment));
   }
   if (place.kind === "public") lines.push(...publicLines(question, place));
-  if (place.kind === "private")
-    lines.push(...nodeLines(question, place, moment), ...serviceLines(question, place));
-  if (place.kind === "pods" || (place.kind === "private" && isCustom(question.mode) && !has("pods"))) {
-    lines.push(...podLines(question, place, moment));
+  if (place.kind === "private") {
+    lines.push(...nodeLines(question, place, moment, has("pods")), ...serviceLines(question, place));
   }
+  if (place.kind === "pods")
+    lines.push(...shareLines(question, place, moment, ({ footprint }) => [footprint.inPodSubnet]));
   return lines.filter(({ singles, blocks }) => singles + blocks > 0);
 }
 
@@ -115,26 +115,42 @@ function serviceLines(question: VpcQuestion, place: Place): DemandLine[] {
   ];
 }
 
-function nodeLines(question: VpcQuestion, place: Place, moment: Moment): DemandLine[] {
+function nodeLines(
+  question: VpcQuestion,
+  place: Place,
+  moment: Moment,
+  podsHaveSubnets: boolean,
+): DemandLine[] {
   let nodes = 0;
   for (const [index] of question.groups.entries()) {
     nodes += nodesAt(question, place, moment.nodes[index] ?? 0, moment.surge);
   }
-  const own: DemandLine = { item: "node addresses", singles: nodes, blocks: 0 };
-  return isCustom(question.mode) ? [own] : [own, ...podLines(question, place, moment)];
+  // A zone without a subnet for pods has them in the nodes' subnet.
+  const shares = ({ footprint }: NodeGroup): readonly SubnetShare[] =>
+    podsHaveSubnets ? [footprint.inNodeSubnet] : [footprint.inNodeSubnet, footprint.inPodSubnet];
+  return [
+    { item: "node addresses", singles: nodes, blocks: 0 },
+    ...shareLines(question, place, moment, shares),
+  ];
 }
 
-/** What nodes take where their pods live. */
-function podLines(question: VpcQuestion, place: Place, moment: Moment): DemandLine[] {
+/** What nodes take at a place beside their own addresses. */
+function shareLines(
+  question: VpcQuestion,
+  place: Place,
+  moment: Moment,
+  sharesOf: (group: NodeGroup) => readonly SubnetShare[],
+): DemandLine[] {
   const sum = { enis: 0, pods: 0, warm: 0, branch: 0, blocks: 0 };
-  for (const [index, { footprint, branchPods }] of question.groups.entries()) {
+  for (const [index, group] of question.groups.entries()) {
     const nodes = nodesAt(question, place, moment.nodes[index] ?? 0, moment.surge);
-    sum.enis += nodes * (footprint.enis - 1);
-    sum.branch += nodes * branchPods;
-    sum.blocks += nodes * footprint.prefixes;
-    if (question.mode === "ipv6" || footprint.prefixes > 0) continue;
-    sum.pods += nodes * footprint.pods;
-    sum.warm += nodes * footprint.warm;
+    for (const share of sharesOf(group)) {
+      sum.enis += nodes * share.enis;
+      sum.pods += nodes * share.pods;
+      sum.warm += nodes * share.warm;
+      sum.branch += nodes * share.branch;
+      sum.blocks += nodes * share.blocks;
+    }
   }
   return [
     { item: "further ENIs of nodes", singles: sum.enis, blocks: 0 },

@@ -1,3 +1,4 @@
+import { type SubnetShare, singlesOf } from "./footprint.ts";
 import { type Capacity, holds } from "./vpc-capacity.ts";
 import { demandOf, type Moment, type Need, type Place, sumOf } from "./vpc-demand.ts";
 import type { Growth, VpcQuestion } from "./vpc-input.ts";
@@ -116,13 +117,16 @@ function needOfNode(
     .map((group) => group.footprint)
     .toSorted((a, b) => b.addresses - a.addresses);
   if (footprint === undefined) return undefined;
-  const { nodeSubnetSingles, podSubnetSingles, prefixes } = footprint;
-  if (place.kind === "pods") return { singles: podSubnetSingles, blocks: prefixes };
+  const { inNodeSubnet, inPodSubnet } = footprint;
+  const needOf = (...shares: readonly SubnetShare[]): Need => ({
+    singles: shares.reduce((sum, share) => sum + singlesOf(share), 0),
+    blocks: shares.reduce((sum, { blocks }) => sum + blocks, 0),
+  });
+  if (place.kind === "pods") return needOf(inPodSubnet);
   if (place.kind !== "private") return undefined;
   const hasPodSubnets = subnets.some((each) => each.place.kind === "pods" && each.place.zone === place.zone);
-  return hasPodSubnets
-    ? { singles: nodeSubnetSingles, blocks: 0 }
-    : { singles: nodeSubnetSingles + podSubnetSingles, blocks: prefixes };
+  const need = hasPodSubnets ? needOf(inNodeSubnet) : needOf(inNodeSubnet, inPodSubnet);
+  return { ...need, singles: 1 + need.singles };
 }
 
 function grows(growth: Growth | undefined): boolean {

@@ -13,7 +13,8 @@ import { type NodeFootprint, nodeFootprint } from "./footprint.ts";
 import { maxPods } from "./max-pods.ts";
 import {
   checkModeAndWarm,
-  isCustom,
+  hasPodSubnets,
+  leavesPrimaryEmpty,
   type PlanMode,
   usesPrefixes,
   type WarmSettings,
@@ -69,7 +70,7 @@ export interface PlanVpcInput {
   readonly zones?: number | readonly string[];
   /** Default 10.0.0.0/16, or what covers the given subnets. */
   readonly vpcCidr?: string;
-  /** Secondary blocks for pod subnets of the custom modes; found in 100.64.0.0/10 when absent. */
+  /** Secondary blocks for pod subnets of the custom and discovery modes; found in 100.64.0.0/10 when absent. */
   readonly podCidrs?: readonly string[];
   readonly serviceCidr?: string;
   /** Default "secondary-ip". */
@@ -160,8 +161,12 @@ export function readVpcInput(input: PlanVpcInput): VpcQuestion {
   checkModeAndWarm(mode, warm);
   const zones = readZones(input, region);
   const vpcCidr = vpcBlock("vpcCidr", input.vpcCidr ?? coverOf(input.subnets ?? []) ?? "10.0.0.0/16");
-  if (input.podCidrs !== undefined && !isCustom(mode)) {
-    throw badField("podCidrs", `given in ${mode} mode`, "the modes custom or custom-prefix, or no podCidrs");
+  if (input.podCidrs !== undefined && !hasPodSubnets(mode)) {
+    throw badField(
+      "podCidrs",
+      `given in ${mode} mode`,
+      "a mode in which pods have subnets of their own (custom, custom-prefix, discovery, discovery-prefix)",
+    );
   }
   const loadBalancers = {
     publicAlbs: 0,
@@ -226,7 +231,7 @@ function readZones(input: PlanVpcInput, region: string): readonly string[] {
 function readGroup(group: NodeGroupInput, index: number, mode: PlanMode, warm: WarmSettings): NodeGroup {
   const field = (name: string): string => `nodeGroups[${index}].${name}`;
   const limits = limitsOf(field("instanceType"), group.instanceType);
-  const cannot = mode !== "secondary-ip" && mode !== "custom" && !supportsPrefixDelegation(limits);
+  const cannot = (usesPrefixes(mode) || mode === "ipv6") && !supportsPrefixDelegation(limits);
   if (cannot) {
     throw badField(
       field("instanceType"),
@@ -273,7 +278,7 @@ function defaultMaxPods(
     const answer = maxPods({
       instanceTypes: group.instanceType,
       prefixDelegation: usesPrefixes(mode),
-      customNetworking: isCustom(mode),
+      customNetworking: leavesPrimaryEmpty(mode),
       ipv6: mode === "ipv6",
       securityGroupsForPods: branchPods > 0,
       ...(warm.maxEni === undefined ? {} : { maxEni: warm.maxEni }),

@@ -14,7 +14,7 @@ import { FreeSpace } from "./free-space.ts";
 import { reserveAtEnd, smallestBits } from "./vpc-capacity.ts";
 import { demandOf, type Moment, type Need, type Place, sumOf } from "./vpc-demand.ts";
 import type { SubnetKind, VpcQuestion } from "./vpc-input.ts";
-import { isCustom, usesPrefixes } from "./warm-settings.ts";
+import { hasPodSubnets, usesPrefixes } from "./warm-settings.ts";
 
 /** A subnet that has its block. */
 export interface LaidSubnet {
@@ -51,7 +51,7 @@ function kindsOf(question: VpcQuestion): readonly SubnetKind[] {
     "cluster",
     ...(hasPublic ? ["public" as const] : []),
     "private",
-    ...(isCustom(question.mode) ? ["pods" as const] : []),
+    ...(hasPodSubnets(question.mode) ? ["pods" as const] : []),
   ];
 }
 
@@ -61,9 +61,7 @@ function newLayout(question: VpcQuestion, peak: Moment): Layout {
     question.zones.map((zone): Place => ({ kind, zone, index: 0, of: 1 })),
   );
   const needs = new Map(kinds.map((kind) => [kind, needOf(question, places, kind, peak)]));
-  let sizes = new Map(
-    kinds.map((kind) => [kind, bitsOf(question, kind, needs.get(kind) ?? { singles: 0, blocks: 0 })]),
-  );
+  let sizes = sizesOf(question, kinds, needs);
   let layout = allocate(question, places, sizes);
   if (layout === undefined) throw doesNotFit(question, places, sizes);
   for (const kind of question.fill ? (["pods", "private"] as const) : []) {
@@ -79,6 +77,22 @@ function newLayout(question: VpcQuestion, peak: Moment): Layout {
     ...layout,
     subnets: layout.subnets.map((subnet) => withReservations(question, subnet, needs.get(subnet.place.kind))),
   };
+}
+
+function sizesOf(
+  question: VpcQuestion,
+  kinds: readonly SubnetKind[],
+  needs: ReadonlyMap<SubnetKind, Need>,
+): Map<SubnetKind, number> {
+  const sizes = new Map(
+    kinds.map((kind) => [kind, bitsOf(question, kind, needs.get(kind) ?? { singles: 0, blocks: 0 })]),
+  );
+  const [pods, nodes] = [sizes.get("pods"), sizes.get("private")];
+  // aws-node makes an ENI in the subnet with most free addresses: that must be the pods'.
+  if (question.mode === "discovery" && pods !== undefined && nodes !== undefined) {
+    sizes.set("pods", Math.min(pods, Math.max(nodes - 1, 16)));
+  }
+  return sizes;
 }
 
 /** The largest need of a kind over all zones, with headroom: every zone gets the same size. */

@@ -1,7 +1,7 @@
 import { formatCidr } from "../addr/cidr.ts";
 import type { SubnetKind, VpcQuestion } from "./vpc-input.ts";
 import type { LaidSubnet } from "./vpc-layout.ts";
-import { isCustom } from "./warm-settings.ts";
+import { isCustom, isDiscovery, leavesPrimaryEmpty, type PlanMode } from "./warm-settings.ts";
 
 /** The object that tells aws-node where the pods of a zone live. */
 export interface EniConfigObject {
@@ -18,12 +18,22 @@ const roleTags: Readonly<Partial<Record<SubnetKind, string>>> = {
 
 /** The tags that EKS, the load balancer controller and people look for. */
 export function tagsOf(question: VpcQuestion, subnet: LaidSubnet): Record<string, string> {
-  const role = roleTags[subnet.place.kind];
+  const { kind } = subnet.place;
+  const role = roleTags[kind];
+  const cni = cniRole(question.mode, kind);
   return {
     Name: `${question.clusterName}-${subnet.name}`,
     ...(role === undefined ? {} : { [role]: "1" }),
+    ...(cni === undefined ? {} : { "kubernetes.io/role/cni": cni }),
     [`kubernetes.io/cluster/${question.clusterName}`]: "shared",
   };
+}
+
+/** By this tag aws-node finds subnets for pods; "0" keeps pods off a subnet. */
+function cniRole(mode: PlanMode, kind: SubnetKind): "0" | "1" | undefined {
+  if (!isDiscovery(mode)) return undefined;
+  if (kind === "pods") return "1";
+  return kind === "private" && leavesPrimaryEmpty(mode) ? "0" : undefined;
 }
 
 /**

@@ -97,6 +97,53 @@ describe("what is to be made beside subnets", () => {
     expect(plan.commands[0]).toStartWith("aws ec2 create-subnet-cidr-reservation --subnet-id <id of pods-a>");
   });
 
+  test("subnet discovery: pod subnets by tag, larger than the nodes', and no ENIConfig", () => {
+    const tagsOf = (plan: VpcPlan, kind: string) =>
+      plan.subnets.find((subnet) => subnet.kind === kind)?.tags["kubernetes.io/role/cni"];
+    const plan = planVpc({ ...thirty, mode: "discovery", podCidrs: ["100.70.0.0/16"] });
+    expect(plan.vpc.cidrs).toEqual(["10.0.0.0/16", "100.70.0.0/16"]);
+    expect([tagsOf(plan, "pods"), tagsOf(plan, "private"), tagsOf(plan, "public")]).toEqual([
+      "1",
+      undefined,
+      undefined,
+    ]);
+    expect([plan.eniConfigs, plan.awsNodeEnv]).toEqual([[], {}]);
+    expect(plan.nodeGroups[0]?.maxPods).toBe(29);
+    const [nodes] = plan.subnets.filter(({ kind }) => kind === "private");
+    const [pods] = plan.subnets.filter(({ kind }) => kind === "pods");
+    expect(nodes?.budget.map(({ item, now }) => [item, now])).toEqual([
+      ["kept by the VPC", 5],
+      ["node addresses", 10],
+      ["pods", 90],
+    ]);
+    expect(pods?.budget.map(({ item, now }) => [item, now])).toEqual([
+      ["kept by the VPC", 5],
+      ["further ENIs of nodes", 20],
+      ["pods", 110],
+      ["warm pools", 70],
+    ]);
+    expect(pods?.freePeak ?? 0).toBeGreaterThan(nodes?.freeNow ?? 0);
+    // Few pods need a small subnet, and yet it must be the roomier one.
+    const few = planVpc({
+      nodeGroups: [{ instanceType: "m5.large", nodes: 90, podsPerNode: 1 }],
+      mode: "discovery",
+      warm: { warmIpTarget: 1 },
+    });
+    const size = (kind: string) => few.subnets.find((subnet) => subnet.kind === kind)?.size ?? 0;
+    expect(size("pods")).toBe(2 * size("private"));
+  });
+
+  test("discovery with prefixes keeps pods off the nodes' subnets by tag", () => {
+    const plan = planVpc({ ...thirty, mode: "discovery-prefix" });
+    const [nodes] = plan.subnets.filter(({ kind }) => kind === "private");
+    const [pods] = plan.subnets.filter(({ kind }) => kind === "pods");
+    expect(nodes?.tags["kubernetes.io/role/cni"]).toBe("0");
+    expect(nodes?.usedNow).toBe(10);
+    expect(pods?.tags["kubernetes.io/role/cni"]).toBe("1");
+    expect(pods?.prefixReservations.length).toBeGreaterThan(0);
+    expect(plan.awsNodeEnv).toEqual({ ENABLE_PREFIX_DELEGATION: "true" });
+  });
+
   test("tags by kind", () => {
     const plan = planVpc({ ...thirty, clusterName: "shop" });
     const tags = Object.fromEntries(plan.subnets.map((subnet) => [subnet.name, Object.keys(subnet.tags)]));
@@ -299,6 +346,22 @@ describe("bad input names the field, the value and what is allowed", () => {
       "podCidrs[0]: 192.168.0.0/16: The CIDR '192.168.0.0/16' is restricted",
     ],
     [{ podCidrs: ["100.64.0.0/16"] }, "podCidrs: given in secondary-ip mode"],
+    [{ mode: "discovery-prefix", warm: { warmPrefixTarget: 0 } }, "one of them above 0"],
+    [
+      {
+        nodeGroups: ["web", "web"].map((name) => ({
+          name,
+          instanceType: "m5.large",
+          nodes: 1,
+          podsPerNode: 1,
+        })),
+      },
+      'nodeGroups[1].name: "web" a second time',
+    ],
+    [
+      { nodeGroups: [{ name: "a b", instanceType: "m5.large", nodes: 1, podsPerNode: 1 }] },
+      'nodeGroups[0].name: "a b"; wanted up to 63 letters',
+    ],
     [{ nodeGroups: [] }, "nodeGroups: none"],
     [{ nodeGroups: [{ instanceType: "m5.larg", nodes: 1, podsPerNode: 1 }] }, "did you mean m5.large"],
     [{ nodeGroups: [{ instanceType: "m5.large", nodes: -1, podsPerNode: 1 }] }, "nodeGroups[0].nodes: -1"],

@@ -1,6 +1,7 @@
 import { type Cidr4, cidr4Size, cidrsOverlap, formatCidr } from "../addr/cidr.ts";
 import { EniverseError } from "../base/error.ts";
 import { count, thousands } from "./field.ts";
+import { singlesOf } from "./footprint.ts";
 import { usableAddresses } from "./free-blocks.ts";
 import { type Capacity, capacityOf, formatAll, freeAfter } from "./vpc-capacity.ts";
 import { demandOf, type Moment, type Need, type Place, sumOf } from "./vpc-demand.ts";
@@ -243,7 +244,7 @@ function addresses(need: Need): number {
 /** One unit for each address, prefix and further ENI (VPC user guide, network address usage). */
 function unitsOf(question: VpcQuestion): number {
   return question.groups.reduce((sum, { footprint, nodes }) => {
-    const singles = footprint.nodeSubnetSingles + footprint.podSubnetSingles;
+    const singles = 1 + singlesOf(footprint.inNodeSubnet) + singlesOf(footprint.inPodSubnet);
     return sum + nodes * (singles + footprint.prefixes + (footprint.enis - 1));
   }, 0);
 }

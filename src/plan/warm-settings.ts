@@ -1,10 +1,28 @@
 import type { SettingsInput } from "../ipam/settings.ts";
 import { badField, wholeNumber } from "./field.ts";
 
-/** Which addresses pods get; the custom modes take them from other subnets than the nodes'. */
-export type PlanMode = "secondary-ip" | "prefix" | "custom" | "custom-prefix" | "ipv6";
+/**
+ * Which addresses pods get. The custom modes take them from subnets that ENIConfigs name, the discovery modes from
+ * subnets that aws-node finds by their tag; the others from the nodes' subnets.
+ */
+export type PlanMode =
+  | "secondary-ip"
+  | "prefix"
+  | "custom"
+  | "custom-prefix"
+  | "discovery"
+  | "discovery-prefix"
+  | "ipv6";
 
-export const planModes: readonly PlanMode[] = ["secondary-ip", "prefix", "custom", "custom-prefix", "ipv6"];
+export const planModes: readonly PlanMode[] = [
+  "secondary-ip",
+  "prefix",
+  "custom",
+  "custom-prefix",
+  "discovery",
+  "discovery-prefix",
+  "ipv6",
+];
 
 /** The warm settings of aws-node that a plan may set; absent ones have the manifest's defaults. */
 export interface WarmSettings {
@@ -33,7 +51,7 @@ export function settingsOfMode(
     ...warm,
     ...more,
     ...(mode === "ipv6" ? { ipv4: false, ipv6: true } : {}),
-    prefixDelegation: mode === "prefix" || mode === "custom-prefix" || mode === "ipv6",
+    prefixDelegation: usesPrefixes(mode) || mode === "ipv6",
     customNetworking: isCustom(mode),
   };
 }
@@ -42,8 +60,25 @@ export function isCustom(mode: PlanMode): boolean {
   return mode === "custom" || mode === "custom-prefix";
 }
 
+export function isDiscovery(mode: PlanMode): boolean {
+  return mode === "discovery" || mode === "discovery-prefix";
+}
+
+/** Pods have subnets of their own. */
+export function hasPodSubnets(mode: PlanMode): boolean {
+  return isCustom(mode) || isDiscovery(mode);
+}
+
+/**
+ * The primary ENI carries no pods: always so with custom networking; with prefixes under discovery because the nodes'
+ * subnets are excluded by tag, or the primary ENI's own prefixes would be enough for all pods.
+ */
+export function leavesPrimaryEmpty(mode: PlanMode): boolean {
+  return isCustom(mode) || mode === "discovery-prefix";
+}
+
 export function usesPrefixes(mode: PlanMode): boolean {
-  return mode === "prefix" || mode === "custom-prefix";
+  return mode === "prefix" || mode === "custom-prefix" || mode === "discovery-prefix";
 }
 
 /** Refuses an unknown mode and warm settings that are no whole numbers, or that the entrypoint would refuse. */

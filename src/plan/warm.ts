@@ -6,7 +6,7 @@ import { eventsOf, mostPods, type PodEvent, type PodPattern } from "./pod-patter
 import {
   checkModeAndWarm,
   describeWarm,
-  isCustom,
+  leavesPrimaryEmpty,
   type PlanMode,
   settingsOfMode,
   usesPrefixes,
@@ -91,7 +91,7 @@ export function planWarm(input: PlanWarmInput): WarmAnswer {
   const most = mostPods(input.pattern, events);
   const room = podAddresses(limits, {
     prefixDelegation: usesPrefixes(mode),
-    customNetworking: isCustom(mode),
+    customNetworking: leavesPrimaryEmpty(mode),
   });
   if (most > room)
     throw badField(
@@ -163,6 +163,7 @@ function tryOut(
     limits: limitsOf("instanceType", input.instanceType),
     settings: settingsOfMode(mode, warm, { cooldownMs: (input.cooldownSeconds ?? 30) * 1000 }),
     latencies,
+    excludesPrimary: mode === "discovery-prefix",
     ...(input.maxPods === undefined ? {} : { maxPods: input.maxPods }),
     onSpan: (from, until, { held, assigned, enis }) => {
       if (from < start) return;

@@ -3,7 +3,7 @@ import { EniverseError } from "../../base/error.ts";
 import { givenSubnets, type Observed, observedGroups } from "../../plan/observed.ts";
 import { planVpc } from "../../plan/vpc.ts";
 import type { NodeGroupInput, OtherRange, PlanVpcInput } from "../../plan/vpc-input.ts";
-import type { PlanMode } from "../../plan/warm-settings.ts";
+import { type PlanMode, planModes } from "../../plan/warm-settings.ts";
 import {
   decimal,
   list,
@@ -69,7 +69,7 @@ export function addPlanVpc(plan: Command): void {
     .option("--vpc-cidr <cidr>", "primary block (default 10.0.0.0/16)")
     .option("--pod-cidr <cidrs>", "secondary blocks for pods; found in 100.64.0.0/10 when absent", list)
     .option("--service-cidr <cidr>", "the cluster's service range")
-    .option("--mode <mode>", "secondary-ip, prefix, custom, custom-prefix or ipv6", "secondary-ip")
+    .option("--mode <mode>", planModes.join(", "), "secondary-ip")
     .option("--growth <percent>", "more nodes a month, in percent", decimal)
     .option("--growth-nodes <n>", "more nodes a month, in nodes", decimal)
     .option("--horizon <days>", "subnets are to last so long", wholeNumber, 365)

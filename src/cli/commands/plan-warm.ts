@@ -33,7 +33,11 @@ export function addPlanWarm(plan: Command): void {
     .command("warm")
     .description("Try warm settings on a node under a pattern of pods: idle addresses, waits, EC2 calls")
     .option("--instance-type <type>", "EC2 type of the node", "m5.large")
-    .option("--mode <mode>", "secondary-ip, prefix, custom or custom-prefix", "secondary-ip")
+    .option(
+      "--mode <mode>",
+      "secondary-ip, prefix, custom, custom-prefix, discovery or discovery-prefix",
+      "secondary-ip",
+    )
     .option("--pods <n>", "pods that are there all the time", wholeNumber, 10)
     .option("--burst <n>", "so many more at once, again and again", wholeNumber)
     .option("--every <seconds>", "between bursts or roll-outs (default 900, 1200)", wholeNumber)

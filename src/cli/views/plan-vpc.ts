@@ -55,7 +55,11 @@ export function vpcView(plan: VpcPlan): PlanAnswer {
       eniconfig: () =>
         plan.eniConfigs.length > 0
           ? commentedYaml([], ...plan.eniConfigs)
-          : "# This mode needs no ENIConfig: pods live in the nodes' subnets\n",
+          : `# ${plan.mode} needs no ENIConfig: ${
+              plan.subnets.some(({ kind }) => kind === "pods")
+                ? "aws-node finds the pods' subnets by their tag kubernetes.io/role/cni=1"
+                : "pods live in the nodes' subnets"
+            }\n`,
       env: () =>
         Object.entries(plan.awsNodeEnv)
           .map(([key, value]) => `${key}=${value}\n`)
