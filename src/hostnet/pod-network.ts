@@ -36,13 +36,14 @@ export type PodRoute = Pick<PodInterface, "address" | "routeTable">;
  * Makes the network of an ordinary pod: for each interface a veth pair, one end in the pod with the address, a
  * default route through a made-up gateway and a permanent neighbour entry for it; on the host a route to the
  * address and the rules that choose the ENI. Devices that already bear the host's names are replaced. When it
- * resolves, the addresses can be used. On a failure what was made is taken away again.
+ * resolves, the addresses can be used. On a failure what was made is taken away again. `whenLinked` is called as soon as all
+ * devices are there: who waits for no more than that can begin.
  */
 export async function setUpPodNetwork(
   host: HostNetns,
   netnsPath: string,
   interfaces: readonly PodInterface[],
-  clock: Clock = realClock,
+  { clock = realClock, whenLinked = () => {} }: { clock?: Clock; whenLinked?: () => void } = {},
 ): Promise<void> {
   using podNetns = Netns.open(netnsPath);
   using pod = Rtnetlink.open(podNetns);
@@ -50,7 +51,8 @@ export async function setUpPodNetwork(
   try {
     for (const wanted of interfaces) {
       made.push(wanted);
-      const interfaceIndex = setUpInterface(host, podNetns, pod, wanted);
+      const isLast = made.length === interfaces.length;
+      const interfaceIndex = setUpInterface(host, podNetns, pod, wanted, isLast ? whenLinked : () => {});
       if (familyOf(wanted.address) === 6) await untilStable(pod, interfaceIndex, clock);
     }
   } catch (error) {
@@ -61,7 +63,13 @@ export async function setUpPodNetwork(
 }
 
 /** Returns the index of the pod's end. */
-function setUpInterface(host: HostNetns, podNetns: Netns, pod: Rtnetlink, wanted: PodInterface): number {
+function setUpInterface(
+  host: HostNetns,
+  podNetns: Netns,
+  pod: Rtnetlink,
+  wanted: PodInterface,
+  whenLinked: () => void,
+): number {
   const hostMac = randomHostMac();
   const spec = {
     name: wanted.hostName,
@@ -72,6 +80,7 @@ function setUpInterface(host: HostNetns, podNetns: Netns, pod: Rtnetlink, wanted
     peer: { name: wanted.containerName, netns: podNetns, mtu: wanted.mtu, txQueueLength: 0, queues },
   };
   const ends = addVethOver(host, spec);
+  whenLinked();
   for (const [name, value] of hostEndSysctls)
     setSysctlIfThere(host.ns, ipv6DeviceSysctl(wanted.hostName, name), value);
   if (familyOf(wanted.address) === 6) prepareIpv6(host, podNetns, wanted);

@@ -1,6 +1,7 @@
 import { formatCidr } from "../../addr/cidr.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Assignment } from "../../ipam/types.ts";
+import type { BegunAdd } from "../plugin/backend.ts";
 import type { AddNetworkReply, AddNetworkRequest, IpAllocationMetadata } from "../rpc/messages.ts";
 import { nodeVersion } from "../version.ts";
 import type { AddressDesk } from "./address-desk.ts";
@@ -18,40 +19,65 @@ export function checkVersion(ctx: Context, client: string): void {
   throw new RpcError("FailedPrecondition", `wrong client version "${client}" (!= "${nodeVersion}")`);
 }
 
-/** Gives a pod its addresses. A refusal is a reply without success; only a wrong version is an RPC error. */
+/**
+ * Gives a pod its addresses, and replies when they are in the checkpoint. A refusal is a reply without success;
+ * only a wrong version is an RPC error.
+ */
 export async function addNetwork(
   ctx: Context,
   desk: AddressDesk,
   request: AddNetworkRequest,
 ): Promise<AddNetworkReply> {
+  const { reply, kept } = await beginAddNetwork(ctx, desk, request);
+  return await kept.then(
+    () => reply,
+    () => refusedReply(ctx),
+  );
+}
+
+/** As {@link addNetwork}, while the checkpoint is still being written. */
+export async function beginAddNetwork(
+  ctx: Context,
+  desk: AddressDesk,
+  request: AddNetworkRequest,
+): Promise<BegunAdd> {
   ctx.metrics.addRequest();
   checkVersion(ctx, request.ClientVersion);
   if (ctx.settings.podEni) {
     const branch = await branchReply(ctx, request);
-    if (branch !== undefined) return branch;
+    if (branch !== undefined) return settled(branch);
   }
   const { ContainerID: containerId, IfName: ifName, NetworkName: networkName } = request;
   const wantsMore = request.RequiresMultiNICAttachment;
   if (containerId === "" || ifName === "" || networkName === "" || (wantsMore && !ctx.settings.multiNic)) {
     ctx.log("error", "AddNetwork refused", { request });
-    return refusedReply(ctx);
+    return settled(refusedReply(ctx));
   }
+  const refuse = (thrown: unknown): void => {
+    const pod = `${request.K8S_POD_NAMESPACE}/${request.K8S_POD_NAME}`;
+    ctx.log("error", "no address for pod", { pod, containerId, error: messageOf(thrown) });
+    ctx.events()?.noAddresses(`${pod}: ${messageOf(thrown)}`);
+  };
   try {
     const interfaces = wantsMore ? ctx.cardCount() : 1;
-    const given = await desk.assign(
+    const { assignments, kept } = await desk.assign(
       { networkName, containerId, ifName },
       { namespace: request.K8S_POD_NAMESPACE, name: request.K8S_POD_NAME, interfaces },
       { everyCard: wantsMore },
     );
-    await annotate(ctx, request, given);
-    return { ...refusedReply(ctx), Success: true, IPAllocationMetadata: given.map(allocation) };
+    if (ctx.env.annotatePodIp) {
+      await kept;
+      await annotate(ctx, request, assignments);
+    } else kept.catch(refuse);
+    const reply = { ...refusedReply(ctx), Success: true, IPAllocationMetadata: assignments.map(allocation) };
+    return { reply, kept };
   } catch (thrown) {
-    const pod = `${request.K8S_POD_NAMESPACE}/${request.K8S_POD_NAME}`;
-    ctx.log("error", "no address for pod", { pod, containerId, error: messageOf(thrown) });
-    ctx.events()?.noAddresses(`${pod}: ${messageOf(thrown)}`);
-    return refusedReply(ctx);
+    refuse(thrown);
+    return settled(refusedReply(ctx));
   }
 }
+
+const settled = (reply: AddNetworkReply): BegunAdd => ({ reply, kept: Promise.resolve() });
 
 async function annotate(
   ctx: Context,
@@ -60,7 +86,7 @@ async function annotate(
 ): Promise<void> {
   const kube = ctx.kube();
   const [first] = given;
-  if (!ctx.env.annotatePodIp || kube === undefined || first === undefined) return;
+  if (kube === undefined || first === undefined) return;
   const pod = { namespace: request.K8S_POD_NAMESPACE, name: request.K8S_POD_NAME };
   await annotatePod(kube, pod, first.address, ctx.clock);
 }

@@ -31,6 +31,16 @@ interface Given {
   readonly fresh: boolean;
 }
 
+/** What a pod was given. */
+export interface Handout {
+  readonly assignments: readonly Assignment[];
+  /**
+   * Resolves when the checkpoint has them; the pod must not learn of its address before. Rejects with
+   * `unavailable` when the checkpoint cannot be written; nothing is held then.
+   */
+  readonly kept: Promise<void>;
+}
+
 /**
  * Hands addresses out and takes them back. A pod for which none is there waits, first come first served, while
  * one may be on its way: growth under way or due, or an address about to end its cool-down. It is refused at once
@@ -48,27 +58,27 @@ export class AddressDesk {
 
   /**
    * One address, or one of each card. The same key gets the same address again. Throws `exhausted` with the
-   * reason when there is none, `unavailable` when the checkpoint cannot be written; nothing is held then.
+   * reason when there is none.
    */
   async assign(
     key: PodKey,
     metadata: PodMetadata | undefined,
     options: { readonly everyCard: boolean },
-  ): Promise<Assignment[]> {
-    const { save } = this.#parts;
+  ): Promise<Handout> {
     const given = await this.#takeOrWait(key, metadata, options.everyCard);
-    const saved = given.some(({ fresh }) => fresh) ? save() : undefined;
+    const kept = given.some(({ fresh }) => fresh) ? this.#keep(key, given) : Promise.resolve();
     // Fewer are ready now than before: the pool may be too low. After the checkpoint, which the pod waits for.
     this.#parts.loop.poke();
-    if (saved !== undefined) {
-      try {
-        await saved;
-      } catch (thrown) {
-        cancelFresh(key, given);
-        throw thrown;
-      }
+    return { assignments: given.map(({ assignment }) => assignment), kept };
+  }
+
+  async #keep(key: PodKey, given: readonly Given[]): Promise<void> {
+    try {
+      await this.#parts.save();
+    } catch (thrown) {
+      cancelFresh(key, given);
+      throw thrown;
     }
-    return given.map(({ assignment }) => assignment);
   }
 
   /** Takes back what the key holds, on every card; empty for an unknown key. */

@@ -11,7 +11,7 @@ import { instanceLimits } from "../../limits/instance-types.ts";
 import { eniMaxPods } from "../../limits/max-pods.ts";
 import type { NodeEnvironment } from "../environment.ts";
 import type { CniBackend } from "../plugin/backend.ts";
-import { addNetwork } from "./add-network.ts";
+import { addNetwork, beginAddNetwork } from "./add-network.ts";
 import { AddressDesk } from "./address-desk.ts";
 import { CheckpointWriter } from "./checkpoint.ts";
 import { addCniNodeFeature } from "./cninode.ts";
@@ -197,6 +197,7 @@ function run(ctx: Context, ledger: NodeLedger, parts: DaemonParts, stopping: Abo
   const daemon: Daemon = {
     backend: {
       addNetwork: (request) => addNetwork(ctx, desk, request),
+      beginAddNetwork: (request) => beginAddNetwork(ctx, desk, request),
       delNetwork: (request) => delNetwork(ctx, desk, request),
     },
     introspection: {

@@ -98,12 +98,10 @@ async function serve(daemon: Daemon, netns: HostNetns): Promise<() => Promise<vo
   const wiring = kernelWiring(netns);
   const { policyAgentDialer } = await import("../plugin/grpc.ts");
   const dialPolicyAgent = policyAgentDialer(policyAgentSocket);
-  const asksPolicyAgent = (env.networkPolicyMode ?? "") !== "";
   const parts = {
     backend: daemon.backend,
     wiring,
     dialPolicyAgent,
-    asksPolicyAgent,
     version: nodeVersion,
     log,
   };

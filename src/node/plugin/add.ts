@@ -6,68 +6,67 @@ import type { CniResult } from "../../cni/result.ts";
 import { containerVethName, hostVethName } from "../../hostnet/names.ts";
 import type { PodInterface } from "../../hostnet/pod-network.ts";
 import { podRouteTable } from "../../hostnet/route-tables.ts";
-import type { AddNetworkReply } from "../rpc/messages.ts";
-import type { PolicyAgent } from "./backend.ts";
+import type { AddNetworkReply, AddNetworkRequest } from "../rpc/messages.ts";
+import type { BegunAdd } from "./backend.ts";
 import { type AwsCniConfig, type PodArgs, readNetconf, readPodArgs, wantsMultiNic } from "./netconf.ts";
-import { type HandlerParts, withPolicyAgent, wrapping } from "./parts.ts";
+import { type HandlerParts, wrapping } from "./parts.ts";
 import { branchResult, parseAddress, podResult } from "./pod-result.ts";
+import { PolicyCall } from "./policy-call.ts";
 import { branchOf } from "./wiring.ts";
 
-/** ADD: an address from ipamd, its wiring, the result, and the policy agent's word when there is one to ask. */
+/**
+ * ADD: an address from ipamd, its wiring, the policy agent's word when there is one to ask, and the result. Every
+ * pod waits for this, so that what can go side by side does: the agent works while the pod is wired, and ipamd
+ * writes its checkpoint after that. The result is told when all three have ended well.
+ */
 export async function addNetwork(call: PluginCall, parts: HandlerParts, log: Log): Promise<CniResult> {
-  const announced = parts.asksPolicyAgent === true ? announce(parts) : undefined;
-  try {
-    return await addWith(call, parts, log, announced);
-  } catch (error) {
-    announced?.then((begun) => begun?.cancel()).catch(() => {});
-    throw error;
-  }
-}
-
-/** A call of the policy agent that is announced; undefined for an agent that takes no announcements. */
-type Announced = Promise<ReturnType<NonNullable<PolicyAgent["beginEnforce"]>> | undefined>;
-
-/** The agent can get ready for the call while the pod is wired; a failure shows when the call is made. */
-function announce(parts: HandlerParts): Announced {
-  const announced = parts.dialPolicyAgent().then((agent) => agent.beginEnforce?.());
-  announced.catch(() => {});
-  return announced;
-}
-
-async function addWith(
-  call: PluginCall,
-  parts: HandlerParts,
-  log: Log,
-  announced: Announced | undefined,
-): Promise<CniResult> {
   const config = await wrapping("add cmd: error loading config from args", () => readNetconf(call));
   const pod = await wrapping("add cmd: failed to load k8s config from arg", () => readPodArgs(call.args));
-  const reply = await wrapping("add cmd: Error received from AddNetwork gRPC call", () =>
-    parts.backend.addNetwork({
-      K8S_POD_NAME: pod.name,
-      K8S_POD_NAMESPACE: pod.namespace,
-      K8S_POD_INFRA_CONTAINER_ID: pod.infraContainerId,
-      Netns: call.netns,
-      IfName: call.ifName,
-      NetworkName: call.networkName,
-      ContainerID: call.containerId,
-      ClientVersion: parts.version,
-      RequiresMultiNICAttachment: wantsMultiNic(config),
-    }),
+  const { reply, kept } = await wrapping("add cmd: Error received from AddNetwork gRPC call", () =>
+    requestAddress(call, config, pod, parts),
   );
-  if (!reply.Success) {
-    throw new CniError(errorCode.internal, "add cmd: failed to assign an IP address to container");
-  }
+  if (!reply.Success) throw notAssigned();
   const interfaces = interfacesOf(call, config, pod, reply);
+  const policy = reply.NetworkPolicyMode === "" ? undefined : await PolicyCall.dial(pod, reply, parts);
   try {
-    await wire(call, parts, interfaces, reply);
+    await wire(call, parts, interfaces, reply, () => policy?.begin());
   } catch (error) {
-    await giveBack(call, pod, parts, log);
+    await Promise.all([kept.then(() => giveBack(call, pod, parts, log)).catch(() => {}), policy?.takeBack()]);
     throw new CniError(errorCode.internal, `add command: failed to setup network: ${messageOf(error)}`);
   }
-  const result = resultOf(call, pod, interfaces, reply);
-  if (reply.NetworkPolicyMode !== "") await enforcePolicy(pod, reply, parts, log, announced);
-  return result;
+  try {
+    await kept;
+  } catch {
+    unwire(parts, interfaces, reply, log);
+    await policy?.takeBack();
+    throw notAssigned();
+  }
+  if (policy !== undefined) await enforced(policy, log);
+  return resultOf(call, pod, interfaces, reply);
+}
+
+const notAssigned = (): CniError =>
+  new CniError(errorCode.internal, "add cmd: failed to assign an IP address to container");
+
+async function requestAddress(
+  call: PluginCall,
+  config: AwsCniConfig,
+  pod: PodArgs,
+  { backend, version }: HandlerParts,
+): Promise<BegunAdd> {
+  const request: AddNetworkRequest = {
+    K8S_POD_NAME: pod.name,
+    K8S_POD_NAMESPACE: pod.namespace,
+    K8S_POD_INFRA_CONTAINER_ID: pod.infraContainerId,
+    Netns: call.netns,
+    IfName: call.ifName,
+    NetworkName: call.networkName,
+    ContainerID: call.containerId,
+    ClientVersion: version,
+    RequiresMultiNICAttachment: wantsMultiNic(config),
+  };
+  if (backend.beginAddNetwork !== undefined) return await backend.beginAddNetwork(request);
+  return { reply: await backend.addNetwork(request), kept: Promise.resolve() };
 }
 
 function interfacesOf(
@@ -95,10 +94,28 @@ async function wire(
   parts: HandlerParts,
   interfaces: readonly PodInterface[],
   reply: AddNetworkReply,
+  whenLinked: () => void,
 ): Promise<void> {
   const [first] = interfaces;
-  if (reply.PodVlanId === 0) await parts.wiring.setUp(call.netns, interfaces);
-  else if (first !== undefined) await parts.wiring.setUpBranch(call.netns, first, branchOf(reply));
+  if (reply.PodVlanId === 0) await parts.wiring.setUp(call.netns, interfaces, whenLinked);
+  else if (first !== undefined)
+    await parts.wiring.setUpBranch(call.netns, first, branchOf(reply), whenLinked);
+}
+
+/** The address did not become the pod's: nothing may lead to it. The runtime's DEL finds no such pod. */
+function unwire(
+  parts: HandlerParts,
+  interfaces: readonly PodInterface[],
+  reply: AddNetworkReply,
+  log: Log,
+): void {
+  try {
+    const [first] = interfaces;
+    if (reply.PodVlanId === 0) parts.wiring.tearDown(interfaces);
+    else if (first !== undefined) parts.wiring.tearDownBranch(reply.PodVlanId, first);
+  } catch (error) {
+    log("error", `the pod's network was not taken down: ${messageOf(error)}`);
+  }
 }
 
 function resultOf(
@@ -134,29 +151,12 @@ async function giveBack(call: PluginCall, pod: PodArgs, parts: HandlerParts, log
 }
 
 /** The network stays when this fails: the runtime answers a failed ADD with DEL. */
-async function enforcePolicy(
-  pod: PodArgs,
-  reply: AddNetworkReply,
-  parts: HandlerParts,
-  log: Log,
-  announced: Announced | undefined,
-): Promise<void> {
-  const request = {
-    K8S_POD_NAME: pod.name,
-    K8S_POD_NAMESPACE: pod.namespace,
-    NETWORK_POLICY_MODE: reply.NetworkPolicyMode,
-    InterfaceCount: reply.IPAllocationMetadata.length,
-  };
-  let enforced = false;
+async function enforced(policy: PolicyCall, log: Log): Promise<void> {
+  let success = false;
   try {
-    const begun = await announced;
-    const answer =
-      begun === undefined
-        ? await withPolicyAgent(parts.dialPolicyAgent, (agent) => agent.enforceNpToPod(request))
-        : await begun.finish(request);
-    enforced = answer.Success;
+    success = await policy.outcome();
   } catch (error) {
-    log("error", `the network policy agent failed: ${messageOf(error)}`, { pod });
+    log("error", `the network policy agent failed: ${messageOf(error)}`);
   }
-  if (!enforced) throw new CniError(errorCode.internal, "add cmd: failed to setup network policy");
+  if (!success) throw new CniError(errorCode.internal, "add cmd: failed to setup network policy");
 }

@@ -18,17 +18,21 @@ export interface CniBackend {
    * backend rejects with an Error whose message reads as a gRPC status does: "rpc error: code = NAME desc = …".
    */
   addNetwork(request: AddNetworkRequest): Promise<AddNetworkReply>;
+  /** Of ipamd in the same process: replies sooner, so that the pod can be wired meanwhile. */
+  beginAddNetwork?(request: AddNetworkRequest): Promise<BegunAdd>;
   /** As above; an unknown pod is a rejection whose message contains "datastore: unknown pod". */
   delNetwork(request: DelNetworkRequest): Promise<DelNetworkReply>;
 }
 
+/** A reply that is on its way into the checkpoint. */
+export interface BegunAdd {
+  readonly reply: AddNetworkReply;
+  /** The pod must not learn of its address before this resolves; when it rejects the address is not the pod's. */
+  readonly kept: Promise<void>;
+}
+
 /** The network policy agent, connected. */
 export interface PolicyAgent {
-  /** Announces {@link PolicyAgent.enforceNpToPod}, which has to wait until the pod is wired. */
-  beginEnforce?(): {
-    finish(request: EnforceNpRequest): Promise<SuccessReply>;
-    cancel(): void;
-  };
   enforceNpToPod(request: EnforceNpRequest): Promise<SuccessReply>;
   deletePodNp(request: DeleteNpRequest): Promise<SuccessReply>;
   close(): void;

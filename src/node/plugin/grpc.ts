@@ -80,10 +80,9 @@ export function policyAgentDialer(
     connection: UnaryConnection,
     method: Method,
     request: unknown,
-    begun = connection.begin(method),
   ): Promise<Reply> => {
     try {
-      return (await begun.finish(request)) as Reply;
+      return (await connection.call(method, request)) as Reply;
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       connection.close();
@@ -93,13 +92,6 @@ export function policyAgentDialer(
   const dial: DialPolicyAgent = async () => {
     const connection = await connected();
     return {
-      beginEnforce: () => {
-        const begun = connection.begin(enforce);
-        return {
-          finish: (request) => call(connection, enforce, request, begun),
-          cancel: () => begun.cancel(),
-        };
-      },
       enforceNpToPod: (request) => call(connection, enforce, request),
       deletePodNp: (request) => call(connection, forget, request),
       close: () => {},

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { formatAddress } from "../../linux/rtnetlink/family.ts";
 import type { AddNetworkReply, DelNetworkReply, DelNetworkRequest } from "../rpc/messages.ts";
+import type { BegunAdd } from "./backend.ts";
 import { handleCniRequest } from "./handler.ts";
 import type { HandlerParts } from "./parts.ts";
 
@@ -33,8 +34,8 @@ interface Situation {
   readonly rpcError?: string;
   readonly wiringFails?: boolean;
   readonly agent?: "refuses" | "fails" | "absent";
-  /** Policy modes are usual on the node. */
-  readonly announces?: boolean;
+  /** ipamd is in the same process; its checkpoint stands a little later, or cannot be written. */
+  readonly checkpoint?: "late" | "fails";
 }
 
 function parts(situation: Situation): HandlerParts {
@@ -49,6 +50,7 @@ function parts(situation: Situation): HandlerParts {
   return {
     version: "1.2.3",
     backend: {
+      ...(situation.checkpoint === undefined ? {} : { beginAddNetwork: () => begin(situation) }),
       addNetwork: async (request) => {
         story.push(`AddNetwork ${request.K8S_POD_NAME} v${request.ClientVersion}`);
         if (situation.rpcError !== undefined) throw new Error(situation.rpcError);
@@ -62,19 +64,22 @@ function parts(situation: Situation): HandlerParts {
       },
     },
     wiring: {
-      setUp: async (netns, interfaces) => {
+      setUp: async (netns, interfaces, whenLinked) => {
         for (const made of interfaces)
           story.push(
             `set up ${made.hostName} ${made.containerName} ${formatAddress(made.address)} table ${made.routeTable} mtu ${made.mtu} in ${netns}`,
           );
+        whenLinked();
         failing();
+        story.push("wired");
       },
       tearDown: (pods) => {
         for (const pod of pods) story.push(`tear down ${formatAddress(pod.address)} table ${pod.routeTable}`);
         failing();
       },
-      setUpBranch: async (_netns, made, branch) => {
+      setUpBranch: async (_netns, made, branch, whenLinked) => {
         story.push(`set up branch ${made.hostName} vlan ${branch.vlanId} ${branch.mac}`);
+        whenLinked();
         failing();
       },
       tearDownBranch: (vlanId, pod) => {
@@ -82,20 +87,10 @@ function parts(situation: Situation): HandlerParts {
         failing();
       },
     },
-    ...(situation.announces === undefined ? {} : { asksPolicyAgent: situation.announces }),
     dialPolicyAgent: async () => {
       story.push("dial agent");
       if (situation.agent === "absent") throw new Error("context deadline exceeded");
       return {
-        beginEnforce: () => {
-          story.push("announce");
-          return {
-            finish: (request) => agentAnswer(`finish ${request.NETWORK_POLICY_MODE}`),
-            cancel: () => {
-              story.push("cancel");
-            },
-          };
-        },
         enforceNpToPod: (request) =>
           agentAnswer(`enforce ${request.NETWORK_POLICY_MODE} ${request.InterfaceCount}`),
         deletePodNp: () => agentAnswer("forget"),
@@ -105,6 +100,18 @@ function parts(situation: Situation): HandlerParts {
       };
     },
   };
+}
+
+/** As ipamd does it: the checkpoint is written when nothing else is left to do. */
+async function begin(situation: Situation): Promise<BegunAdd> {
+  story.push("begin AddNetwork");
+  const kept = (async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    story.push("checkpoint");
+    if (situation.checkpoint === "fails") throw new Error("disk full");
+  })();
+  kept.catch(() => {});
+  return { reply: { ...added, ...situation.added }, kept };
 }
 
 async function call(
@@ -175,6 +182,7 @@ describe("ADD (S47)", () => {
     expect(story).toEqual([
       "AddNetwork sample-pod v1.2.3",
       "set up enicc21c2d7785 eth0 10.0.1.17 table 254 mtu 9001 in /run/netns/a",
+      "wired",
     ]);
   });
 
@@ -225,32 +233,45 @@ describe("ADD (S47)", () => {
     for (const mode of ["standard", "none"]) {
       story = [];
       expect((await call("ADD", { added: { NetworkPolicyMode: mode } })).exitCode).toBe(0);
-      expect(story.slice(2)).toEqual(["dial agent", `enforce ${mode} 1`, "hang up"]);
+      expect(story.slice(1).filter((word) => !word.startsWith("set up"))).toEqual([
+        "dial agent",
+        `enforce ${mode} 1`,
+        "wired",
+        "hang up",
+      ]);
     }
   });
 
-  test("where policy is usual the agent hears early, and gets the request when the pod is wired", async () => {
+  test("the agent is asked as soon as the devices are there, and works while the rest is wired", async () => {
     const added = { NetworkPolicyMode: "standard" };
-    expect((await call("ADD", { added, announces: true })).exitCode).toBe(0);
-    expect(story.filter((word) => !/^(AddNetwork|set up)/.test(word))).toEqual([
+    expect((await call("ADD", { added, checkpoint: "late" })).exitCode).toBe(0);
+    expect(story.filter((word) => !word.startsWith("set up"))).toEqual([
+      "begin AddNetwork",
       "dial agent",
-      "announce",
-      "finish standard",
+      "enforce standard 1",
+      "wired",
+      "checkpoint",
+      "hang up",
     ]);
-    expect(story.findIndex((word) => word.startsWith("set up"))).toBeLessThan(
-      story.indexOf("finish standard"),
-    );
-    expect(story.indexOf("announce")).toBeLessThan(story.findIndex((word) => word.startsWith("set up")));
+  });
 
-    story = [];
-    expect((await call("ADD", { added, announces: true, wiringFails: true })).exitCode).toBe(1);
-    expect(story).toContain("cancel");
-    expect(story).not.toContain("finish standard");
+  test("wiring that fails after that is taken back from the agent", async () => {
+    const added = { NetworkPolicyMode: "standard" };
+    expect((await call("ADD", { added, checkpoint: "late", wiringFails: true })).exitCode).toBe(1);
+    const end = story.slice(story.indexOf("enforce standard 1") + 1);
+    expect(end.toSorted()).toEqual(["DelNetwork SetupNSFailed", "checkpoint", "forget", "hang up"]);
+    expect(end.indexOf("DelNetwork SetupNSFailed")).toBeGreaterThan(end.indexOf("checkpoint"));
+  });
 
-    story = [];
-    const absent = await call("ADD", { added, announces: true, agent: "absent" });
-    expect(absent.exitCode).toBe(1);
-    expect(story.filter((word) => word === "dial agent")).toHaveLength(1);
+  test("a checkpoint that cannot be written takes the pod's network down again", async () => {
+    const added = { NetworkPolicyMode: "standard" };
+    const { out } = await call("ADD", { added, checkpoint: "fails" });
+    expect(out).toEqual({ code: 999, msg: "add cmd: failed to assign an IP address to container" });
+    expect(story.slice(story.indexOf("checkpoint") + 1)).toEqual([
+      expect.stringMatching(/^tear down /),
+      "forget",
+      "hang up",
+    ]);
   });
 
   test.each(["refuses", "fails", "absent"] as const)(
@@ -270,7 +291,7 @@ describe("ADD (S47)", () => {
     [{ mtu: "many" }, 9001],
   ])("%j means an MTU of %d", async (config, mtu) => {
     await call("ADD", {}, config);
-    expect(story.at(-1)).toContain(`mtu ${mtu} `);
+    expect(story.find((word) => word.startsWith("set up"))).toContain(`mtu ${mtu} `);
   });
 
   test("bad configurations and arguments are refused before ipamd is asked", async () => {

@@ -13,8 +13,6 @@ export interface HandlerParts {
   readonly backend: CniBackend;
   readonly wiring: PodWiring;
   readonly dialPolicyAgent: DialPolicyAgent;
-  /** True where ipamd's replies will name a policy mode, so that the agent can be told early. */
-  readonly asksPolicyAgent?: boolean;
   /** Sent as ClientVersion; ipamd turns other versions away. */
   readonly version: string;
   readonly log?: Log;

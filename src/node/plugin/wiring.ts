@@ -10,10 +10,11 @@ import type { AddNetworkReply } from "../rpc/messages.ts";
 
 /** How the plugin changes the kernel; tests put a recorder in its place. */
 export interface PodWiring {
-  setUp(netns: string, interfaces: readonly PodInterface[]): Promise<void>;
+  /** `whenLinked` is called once the pod's devices are there, while the rest is still to be done. */
+  setUp(netns: string, interfaces: readonly PodInterface[], whenLinked: () => void): Promise<void>;
   tearDown(pods: readonly PodRoute[]): void;
   /** For a pod with a branch ENI of its own; `wanted` has the host's veth name without its prefix set. */
-  setUpBranch(netns: string, wanted: PodInterface, branch: BranchEni): Promise<void>;
+  setUpBranch(netns: string, wanted: PodInterface, branch: BranchEni, whenLinked: () => void): Promise<void>;
   tearDownBranch(vlanId: number, pod: PodRoute): void;
 }
 
@@ -37,7 +38,7 @@ export function branchOf(reply: AddNetworkReply): BranchEni {
 /** The real wiring, in the node's network namespace. */
 export function kernelWiring(host: HostNetns): PodWiring {
   return {
-    setUp: (netns, interfaces) => setUpPodNetwork(host, netns, interfaces),
+    setUp: (netns, interfaces, whenLinked) => setUpPodNetwork(host, netns, interfaces, { whenLinked }),
     tearDown: (pods) => tearDownPodNetwork(host, pods),
     setUpBranch: async (_netns, _wanted, branch) => {
       throw noBranchEnis(branch.vlanId);

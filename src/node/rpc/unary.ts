@@ -38,42 +38,17 @@ export class UnaryConnection {
   }
 
   /** Rejects with the text that Go's gRPC shows: "rpc error: code = Unavailable desc = …". */
-  call<Request, Reply>(method: MethodDefinition<Request, Reply>, request: Request): Promise<Reply> {
-    return this.begin(method).finish(request);
-  }
-
-  /** Announces a call whose request is still to come: the other side can prepare for it meanwhile. */
-  begin<Request, Reply>(method: MethodDefinition<Request, Reply>): BegunCall<Request, Reply> {
-    if (!this.isOpen) {
-      const closed = async (): Promise<Reply> => {
-        throw rpcError("UNAVAILABLE", "the connection is closed");
-      };
-      return { finish: closed, cancel: () => {} };
-    }
+  async call<Request, Reply>(method: MethodDefinition<Request, Reply>, request: Request): Promise<Reply> {
+    if (!this.isOpen) throw rpcError("UNAVAILABLE", "the connection is closed");
     const stream = this.#session.request({ ...requestHeaders, ":path": method.path });
     const reply = replyOf(stream);
-    // Nobody may be waiting for it yet, or ever.
-    reply.catch(() => {});
-    return {
-      finish: async (request) => {
-        stream.end(frame(method.requestSerialize(request)));
-        return method.responseDeserialize(await reply);
-      },
-      cancel: () => stream.close(constants.NGHTTP2_CANCEL),
-    };
+    stream.end(frame(method.requestSerialize(request)));
+    return method.responseDeserialize(await reply);
   }
 
   close(): void {
     this.#session.close();
   }
-}
-
-/** A call that was announced; one of the two ends it. */
-export interface BegunCall<Request, Reply> {
-  /** Sends the request; as {@link UnaryConnection.call}. */
-  finish(request: Request): Promise<Reply>;
-  /** Takes the announcement back: the other side's program never hears of it. */
-  cancel(): void;
 }
 
 /** The bytes of the answer's message. */
