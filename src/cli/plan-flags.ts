@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
 import { EniverseError } from "../base/error.ts";
+import type { NodeGroupInput } from "../plan/vpc-input.ts";
 import { type Answer, formatAnswer, type OutputFormat, printLine } from "./output.ts";
 
 export function decimal(text: string): number {
@@ -53,6 +54,19 @@ export function named(text: string): { readonly name: string; readonly cidr: str
   return equals < 0
     ? { name: text, cidr: text }
     : { name: text.slice(0, equals), cidr: text.slice(equals + 1) };
+}
+
+/** "NAME=TYPE:NODES:PODS". */
+export function nodeGroup(text: string): NodeGroupInput & { readonly name: string } {
+  const match = /^([^=]+)=([^:]+):(\d+):(\d+)$/.exec(text);
+  if (match?.[1] === undefined || match[2] === undefined) {
+    throw new EniverseError("invalid_argument", {
+      attempted: "use --group",
+      found: JSON.stringify(text),
+      wanted: "NAME=TYPE:NODES:PODS, as web=m5.large:30:20",
+    });
+  }
+  return { name: match[1], instanceType: match[2], nodes: Number(match[3]), podsPerNode: Number(match[4]) };
 }
 
 /** An answer that can be shown in forms of its own beside the usual ones, and with its working. */

@@ -131,7 +131,8 @@ export function singlesOf({ enis, pods, warm, branch }: SubnetShare): number {
   return enis + pods + warm + branch;
 }
 
-function addressesOf(share: SubnetShare): number {
+/** All addresses of a share, those in blocks included. */
+export function addressesOf(share: SubnetShare): number {
   return singlesOf(share) + share.blocks * addressesPerPrefix;
 }
 

@@ -55,6 +55,7 @@ export {
 export type { PodPattern } from "./pod-pattern.ts";
 export type { PrefixReservation } from "./reservation.ts";
 export { planStrategy, type StrategyAnswer } from "./strategy.ts";
+export type { StrategyGroupInput } from "./strategy-groups.ts";
 export type { FullSubnet, PlanStrategyInput } from "./strategy-input.ts";
 export type { StrategyId, StrategyOption } from "./strategy-options.ts";
 export {

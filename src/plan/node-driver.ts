@@ -1,5 +1,6 @@
 import { formatIpv4, ipv4 } from "../addr/ipv4.ts";
 import { EniverseError } from "../base/error.ts";
+import { seededRandom } from "../base/random.ts";
 import { decide } from "../ipam/decide.ts";
 import { NodeLedger } from "../ipam/node.ts";
 import { createPool } from "../ipam/pool.ts";
@@ -120,7 +121,9 @@ export class NodeDriver {
     this.#options = options;
     this.#latencies = options.latencies ?? noLatency;
     const { mode, cooldownMs } = this.settings;
-    this.#ledger = new NodeLedger([{ pool: createPool({ card: 0, mode, cooldownMs }), unmanagedEnis: 0 }]);
+    const pool = createPool({ card: 0, mode, cooldownMs });
+    // Nothing ever fails here, so that no pause is drawn from it.
+    this.#ledger = new NodeLedger([{ pool, unmanagedEnis: 0 }], seededRandom(1));
     this.#ledger.maxPods = options.maxPods;
     this.#pool = this.#ledger.pool(0);
     this.#addEni("eni-0", 0, { primary: true, trunk: false });

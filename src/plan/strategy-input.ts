@@ -7,11 +7,17 @@ import {
   parseCidr4,
   tryParseCidr,
 } from "../addr/cidr.ts";
-import { type InstanceLimits, supportsPrefixDelegation } from "../limits/instance-types.ts";
-import { badField, limitsOf, wholeNumber } from "./field.ts";
-import { type NodeFootprint, nodeFootprint } from "./footprint.ts";
+import { badField, wholeNumber } from "./field.ts";
 import { spaceOf, subnetBlock } from "./fragmentation.ts";
 import { expectedFreeBlocks, usableAddresses } from "./free-blocks.ts";
+import {
+  allTakePrefixes,
+  type Holding,
+  holdingOf,
+  readGroups,
+  type StrategyGroup,
+  type StrategyGroupInput,
+} from "./strategy-groups.ts";
 import type { OtherRange } from "./vpc-input.ts";
 import { checkModeAndWarm, hasPodSubnets, type PlanMode, type WarmSettings } from "./warm-settings.ts";
 
@@ -34,9 +40,12 @@ export interface PlanStrategyInput {
   readonly vpcCidrs?: readonly string[];
   /** The VPC's other subnets. */
   readonly otherSubnets?: readonly { readonly name: string; readonly cidr: string }[];
-  readonly instanceType: string;
-  readonly nodes: number;
-  readonly podsPerNode: number;
+  /** The groups of nodes, of several types when need be; they grow alike. */
+  readonly nodeGroups?: readonly StrategyGroupInput[];
+  /** With `nodes` and `podsPerNode`: a single group, instead of `nodeGroups`. */
+  readonly instanceType?: string;
+  readonly nodes?: number;
+  readonly podsPerNode?: number;
   /** How the cluster runs now: "secondary-ip" (default) or "prefix". */
   readonly mode?: PlanMode;
   readonly warm?: WarmSettings;
@@ -50,13 +59,13 @@ export interface PlanStrategyInput {
 
 /** The input, checked, with what the cluster holds now. */
 export interface Situation {
-  readonly limits: InstanceLimits;
+  readonly groups: readonly StrategyGroup[];
   readonly mode: PlanMode;
   readonly warm: WarmSettings;
   readonly nodes: number;
   readonly nodesWanted: number;
-  readonly pods: number;
-  readonly footprint: NodeFootprint;
+  /** What the nodes hold now. */
+  readonly now: Holding;
   readonly subnets: readonly { readonly name: string; readonly zone: string; readonly cidr: Cidr4 }[];
   readonly zones: readonly string[];
   readonly vpcCidrs: readonly Cidr4[];
@@ -66,12 +75,11 @@ export interface Situation {
   readonly others: readonly { readonly name: string; readonly cidr: Cidr4 }[];
   readonly usable: number;
   readonly free: number;
-  /** Addresses that the nodes hold now. */
-  readonly held: number;
   /** Whole /28 blocks that the subnets have left: counted, or expected by chance. */
   readonly blocksFree: number;
   readonly blocksCounted: boolean;
   readonly podsNeedOwnRange: boolean;
+  /** Every type takes prefixes. */
   readonly nitro: boolean;
 }
 
@@ -83,10 +91,9 @@ export function readSituation(input: PlanStrategyInput): Situation {
     throw badField("mode", mode, "secondary-ip or prefix: pods that live in the nodes' subnets");
   }
   checkModeAndWarm(mode, warm);
-  const limits = limitsOf("instanceType", input.instanceType);
-  const nodes = wholeNumber("nodes", input.nodes, 1, 100_000);
-  const pods = wholeNumber("podsPerNode", input.podsPerNode, 0, 10_000);
-  const footprint = nodeFootprint({ limits, mode, warm, pods });
+  const groups = readGroups(input);
+  const now = holdingOf(groups, mode, warm);
+  const { nodes } = now;
   if (input.subnets.length === 0) throw badField("subnets", "none", "the subnets in which nodes live");
   const subnets = input.subnets.map((subnet, index) => ({
     ...subnet,
@@ -102,7 +109,6 @@ export function readSituation(input: PlanStrategyInput): Situation {
     );
   }
   const usable = subnets.reduce((sum, { cidr }) => sum + usableAddresses(cidr.bits), 0);
-  const held = nodes * footprint.addresses;
   const told = subnets.map(({ free, used, cidr }, index) => {
     if (free !== undefined) return wholeNumber(`subnets[${index}].free`, free, 0, usableAddresses(cidr.bits));
     return used === undefined ? undefined : usableAddresses(cidr.bits) - spaceOf(cidr, { used }).usedCount;
@@ -110,20 +116,19 @@ export function readSituation(input: PlanStrategyInput): Situation {
   const allTold = told.every((free) => free !== undefined);
   const free = allTold
     ? told.reduce((sum: number, each) => sum + (each ?? 0), 0)
-    : Math.max(usable - held, 0);
+    : Math.max(usable - now.addresses, 0);
   const counted = subnets.every(({ used }) => used !== undefined);
   const others = (input.others ?? []).map(({ name, cidr }, index) => ({
     name,
     cidr: blockOf(`others[${index}].cidr`, cidr),
   }));
   return {
-    limits,
+    groups,
     mode,
     warm,
     nodes,
     nodesWanted: wholeNumber("nodesWanted", input.nodesWanted ?? 2 * nodes, nodes, 1_000_000),
-    pods,
-    footprint,
+    now,
     subnets,
     zones: [...new Set(subnets.map(({ zone }) => zone))].sort(),
     vpcCidrs: vpcBlocks(
@@ -138,7 +143,6 @@ export function readSituation(input: PlanStrategyInput): Situation {
     others,
     usable,
     free,
-    held,
     blocksFree: subnets.reduce((sum, { cidr, used, reservations = [] }) => {
       if (counted && used !== undefined) return sum + spaceOf(cidr, { used, reservations }).freeBlocks28Count;
       const share = usableAddresses(cidr.bits) / usable;
@@ -146,7 +150,7 @@ export function readSituation(input: PlanStrategyInput): Situation {
     }, 0),
     blocksCounted: counted,
     podsNeedOwnRange: input.podsNeedOwnRange ?? false,
-    nitro: supportsPrefixDelegation(limits),
+    nitro: allTakePrefixes(groups),
   };
 }
 

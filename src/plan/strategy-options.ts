@@ -1,8 +1,17 @@
 import { type Cidr4, formatCidr } from "../addr/cidr.ts";
-import { thousands } from "./field.ts";
-import { type NodeFootprint, nodeFootprint, singlesOf } from "./footprint.ts";
+import { supportsPrefixDelegation } from "../limits/instance-types.ts";
+import { podAddresses } from "../limits/max-pods.ts";
+import { badField, thousands } from "./field.ts";
+import { addressesOf } from "./footprint.ts";
 import { usableAddresses } from "./free-blocks.ts";
-import { maxPods } from "./max-pods.ts";
+import {
+  type Holding,
+  holdingOf,
+  lowestMaxPods,
+  maxPodsText,
+  nodesIn,
+  savingText,
+} from "./strategy-groups.ts";
 import type { Situation } from "./strategy-input.ts";
 import { evenBlocks, overlapWithPeers, roomIn, secondaryBlocks } from "./strategy-room.ts";
 import { describeWarm, type PlanMode, usesPrefixes, type WarmSettings } from "./warm-settings.ts";
@@ -31,7 +40,7 @@ export interface StrategyOption {
   readonly nodesAfter: number | "unlimited";
   /** There is room for the nodes that are wanted. */
   readonly fits: boolean;
-  /** Pods that a node takes at most then. */
+  /** Pods that a node takes at most then: of several types the lowest. */
   readonly maxPods: number | undefined;
   readonly replace: string;
   readonly breaks: readonly string[];
@@ -56,40 +65,35 @@ export function optionsFor(situation: Situation): StrategyOption[] {
   }));
 }
 
-function footprintWith({ limits, pods }: Situation, mode: PlanMode, warm: WarmSettings): NodeFootprint {
-  return nodeFootprint({ limits, mode, warm, pods });
-}
-
-function maxPodsIn({ limits }: Situation, mode: PlanMode): number | undefined {
-  try {
-    return maxPods({
-      instanceTypes: limits.instanceType,
-      prefixDelegation: usesPrefixes(mode),
-      customNetworking: mode === "custom" || mode === "custom-prefix",
-      ipv6: mode === "ipv6",
-    }).maxPods;
-  } catch {
-    return undefined;
-  }
+/**
+ * The settings are one for all nodes: of those that suit one of the groups, the ones with which all together hold
+ * the fewest addresses.
+ */
+function gentlest({ groups, mode }: Situation): { readonly warm: WarmSettings; readonly after: Holding } {
+  const [first, ...others] = groups
+    .map(
+      ({ pods }): WarmSettings =>
+        usesPrefixes(mode) ? { warmIpTarget: 2 } : { warmIpTarget: 2, minimumIpTarget: pods + 2 },
+    )
+    .map((warm) => ({ warm, after: holdingOf(groups, mode, warm) }));
+  if (first === undefined) throw badField("nodeGroups", "none", "one node group or more");
+  return others.reduce((best, each) => (each.after.addresses < best.after.addresses ? each : best), first);
 }
 
 function fewerWarm(situation: Situation): Draft {
-  const { nodes, free, footprint, mode, pods } = situation;
-  const warm: WarmSettings = usesPrefixes(mode)
-    ? { warmIpTarget: 2 }
-    : { warmIpTarget: 2, minimumIpTarget: pods + 2 };
-  const after = footprintWith(situation, mode, warm);
-  const each = footprint.addresses - after.addresses;
-  const gained = nodes * each;
+  const { nodes, free, now, mode, groups } = situation;
+  const { warm, after } = gentlest(situation);
+  const gained = now.addresses - after.addresses;
+  const warmNow = now.groups.map(({ footprint }) => footprint.warm).join(", ");
   return {
     id: "fewer-warm",
     title: "Fewer warm addresses",
-    possible: each > 0,
-    ...(each > 0 ? {} : { why: `the nodes keep only ${footprint.warm} warm addresses each already` }),
+    possible: gained > 0,
+    ...(gained > 0 ? {} : { why: `the nodes keep only ${warmNow} warm addresses each already` }),
     gained,
-    working: `${nodes} nodes × (${footprint.addresses} − ${after.addresses} with ${describeWarm(mode, warm)}) = ${thousands(gained)}`,
-    nodesAfter: nodes + Math.floor((free + Math.max(gained, 0)) / after.addresses),
-    maxPods: maxPodsIn(situation, mode),
+    working: `${savingText(now, after, ({ addresses }) => addresses)} with ${describeWarm(mode, warm)} = ${thousands(gained)}`,
+    nodesAfter: nodes + nodesIn(free + Math.max(gained, 0), after.addresses, now),
+    maxPods: lowestMaxPods(groups, mode),
     replace: "nothing: aws-node restarts on each node, pods go on",
     breaks: [
       "pods beyond the warm ones wait for an EC2 call, up to ten seconds when it takes a new ENI",
@@ -104,29 +108,25 @@ function fewerWarm(situation: Situation): Draft {
 }
 
 function prefixDelegation(situation: Situation): Draft {
-  const { nodes, free, footprint, mode, nitro, limits, blocksFree, blocksCounted, usable } = situation;
+  const { free, now, mode, nitro, groups, blocksFree, blocksCounted, usable } = situation;
   const warm: WarmSettings = { warmIpTarget: 2 };
   const isThere = usesPrefixes(mode);
-  const after = nitro && !isThere ? footprintWith(situation, "prefix", warm) : footprint;
-  const gained = nodes * (footprint.addresses - after.addresses);
-  const blocksWanted = nodes * after.prefixes;
+  const after = nitro && !isThere ? holdingOf(groups, "prefix", warm) : now;
+  const gained = now.addresses - after.addresses;
+  const blocksWanted = after.prefixes;
   const whole = Math.floor(blocksFree);
-  const from = maxPodsIn(situation, mode);
-  const to = maxPodsIn(situation, "prefix");
+  const from = maxPodsText(groups, mode);
+  const to = maxPodsText(groups, "prefix");
   const sign = gained < 0 ? "costs" : "gains";
   return {
     id: "prefix-delegation",
     title: "Prefix delegation",
     possible: nitro && !isThere,
-    ...(isThere
-      ? { why: "prefixes are on already" }
-      : nitro
-        ? {}
-        : { why: `${limits.instanceType} is not a Nitro type` }),
+    ...(isThere ? { why: "prefixes are on already" } : nitro ? {} : { why: notNitro(situation) }),
     gained,
-    working: `${nodes} nodes × (${footprint.addresses} − ${after.addresses} with prefixes and WARM_IP_TARGET=2): it ${sign} ${thousands(Math.abs(gained))}; it makes nodes denser (${from ?? "?"} → ${to ?? "?"} pods), not the subnet larger`,
-    nodesAfter: Math.floor((free + situation.held) / after.addresses),
-    maxPods: to,
+    working: `${savingText(now, after, ({ addresses }) => addresses)} with prefixes and WARM_IP_TARGET=2: it ${sign} ${thousands(Math.abs(gained))}; it makes nodes denser (${from} → ${to} pods), not the subnet larger`,
+    nodesAfter: nodesIn(free + now.addresses, after.addresses, now),
+    maxPods: lowestMaxPods(groups, "prefix"),
     replace: "all nodes: new node groups with the new max-pods, then drain the old ones",
     breaks: [
       `${blocksCounted ? "" : "by chance about "}${whole} whole /28 blocks are left, ${thousands(blocksWanted)} are wanted${whole < blocksWanted ? ": InsufficientCidrBlocks until old nodes are gone" : ""}`,
@@ -137,7 +137,7 @@ function prefixDelegation(situation: Situation): Draft {
     steps: [
       `reserve room for prefixes in each subnet (eniverse plan fragmentation --blocks ${Math.ceil(blocksWanted / Math.max(situation.subnets.length, 1))})`,
       "kubectl set env daemonset aws-node -n kube-system ENABLE_PREFIX_DELEGATION=true WARM_IP_TARGET=2",
-      `make new node groups with --max-pods=${to ?? "N"}`,
+      `make new node groups with --max-pods=${to}`,
       "cordon and drain the old groups, then delete them; no rolling replacement within a group",
       ...(whole < blocksWanted
         ? [`better in new subnets: ${thousands(usable)} addresses in use by chance leave few whole blocks`]
@@ -146,12 +146,19 @@ function prefixDelegation(situation: Situation): Draft {
   };
 }
 
+function notNitro({ groups }: Situation): string {
+  const types = groups
+    .filter(({ limits }) => !supportsPrefixDelegation(limits))
+    .map(({ limits }) => limits.instanceType);
+  return types.length === 1 ? `${types[0]} is not a Nitro type` : `${types.join(", ")} are no Nitro types`;
+}
+
 function moreSubnets(situation: Situation): Draft {
-  const { zones, vpcCidrs, vpcKnown, taken, nodes, free, footprint, mode } = situation;
+  const { zones, vpcCidrs, vpcKnown, taken, nodes, free, now, mode, groups } = situation;
   const blocks = vpcKnown ? evenBlocks(vpcCidrs, taken, zones.length) : [];
   const gained = blocks.reduce((sum, { bits }) => sum + usableAddresses(bits), 0);
   const names = blocks.map(formatCidr);
-  const isWorthIt = gained >= footprint.addresses;
+  const isWorthIt = roomIn(blocks, now) > 0;
   return {
     id: "more-subnets",
     title: "More subnets in the VPC",
@@ -159,8 +166,8 @@ function moreSubnets(situation: Situation): Draft {
     ...(isWorthIt ? {} : { why: vpcKnown ? noRoomInVpc : "the VPC's blocks were not told (vpcCidrs)" }),
     gained,
     working: `free in ${vpcCidrs.map(formatCidr).join(", ")}: ${names.join(", ") || "nothing"} = ${thousands(gained)} addresses`,
-    nodesAfter: nodes + Math.floor(free / footprint.addresses) + roomIn(blocks, footprint),
-    maxPods: maxPodsIn(situation, mode),
+    nodesAfter: nodes + nodesIn(free, now.addresses, now) + roomIn(blocks, now),
+    maxPods: lowestMaxPods(groups, mode),
     replace: "nothing: new ENIs and new nodes use the new subnets",
     breaks: [
       "rules by CIDR (security groups, NACLs, firewalls) must learn the new blocks",
@@ -178,12 +185,12 @@ function moreSubnets(situation: Situation): Draft {
 }
 
 function secondaryCidr(situation: Situation): Draft {
-  const { zones, nodes, free, footprint, mode } = situation;
+  const { zones, nodes, free, now, mode, groups } = situation;
   const { nodesWanted } = situation;
-  const inPlace = nodes + Math.floor(free / footprint.addresses);
+  const inPlace = nodes + nodesIn(free, now.addresses, now);
   let cidrs = secondaryBlocks(situation, 1);
   let blocks = cidrs.flatMap((cidr) => evenBlocks([cidr], [], zones.length));
-  for (let count = 2; count <= 4 && inPlace + roomIn(blocks, footprint) < nodesWanted; count++) {
+  for (let count = 2; count <= 4 && inPlace + roomIn(blocks, now) < nodesWanted; count++) {
     cidrs = secondaryBlocks(situation, count);
     blocks = cidrs.flatMap((cidr) => evenBlocks([cidr], [], zones.length));
   }
@@ -196,8 +203,8 @@ function secondaryCidr(situation: Situation): Draft {
     ...(first === undefined ? { why: noSecondaryBlock } : {}),
     gained,
     working: `${cidrs.map(formatCidr).join(", ") || "no block"}: ${blocks.map(formatCidr).join(", ")} = ${thousands(gained)} addresses`,
-    nodesAfter: inPlace + roomIn(blocks, footprint),
-    maxPods: maxPodsIn(situation, mode),
+    nodesAfter: inPlace + roomIn(blocks, now),
+    maxPods: lowestMaxPods(groups, mode),
     replace: "nothing: new ENIs and new nodes use the new subnets",
     breaks: [
       ...secondaryBreaks,
@@ -216,13 +223,18 @@ function secondaryCidr(situation: Situation): Draft {
 }
 
 function customNetworking(situation: Situation): Draft {
-  const { zones, nodes, usable, held, free, footprint, mode, limits, pods, nitro } = situation;
+  const { zones, nodes, usable, free, now, mode, groups, nitro } = situation;
   const [cidr] = secondaryBlocks(situation, 1);
   const blocks = cidr === undefined ? [] : evenBlocks([cidr], [], zones.length);
-  const plain = (limits.enis - 1) * (limits.ipv4PerEni - 1);
-  const to: PlanMode = !usesPrefixes(mode) && pods <= plain ? "custom" : "custom-prefix";
-  const holdsPods = limits.enis > 1 && (to === "custom" || nitro);
-  const possible = cidr !== undefined && holdsPods;
+  const fitsPlainly = groups.every(
+    ({ limits, pods }) => pods <= podAddresses(limits, { customNetworking: true }),
+  );
+  const to: PlanMode = !usesPrefixes(mode) && fitsPlainly ? "custom" : "custom-prefix";
+  const lost = groups.find(({ limits, pods }) => {
+    const options = { customNetworking: true, prefixDelegation: to === "custom-prefix" && nitro };
+    return limits.enis < 2 || pods > podAddresses(limits, options);
+  });
+  const possible = cidr !== undefined && lost === undefined;
   const base: Omit<Draft, "gained" | "working" | "nodesAfter"> = {
     id: "custom-networking",
     title: "Custom networking",
@@ -233,12 +245,12 @@ function customNetworking(situation: Situation): Draft {
           why:
             cidr === undefined
               ? noSecondaryBlock
-              : `one ENI of ${limits.instanceType} is lost, and ${pods} pods do not fit on the others`,
+              : `one ENI of ${lost?.limits.instanceType} is lost, and ${lost?.pods} pods do not fit on the others`,
         }),
-    maxPods: maxPodsIn(situation, to),
+    maxPods: lowestMaxPods(groups, to),
     replace: "all nodes: those that are there keep their pods on the primary ENI until they go",
     breaks: [
-      `a node takes ${maxPodsIn(situation, to) ?? "?"} pods instead of ${maxPodsIn(situation, mode) ?? "?"}: the primary ENI carries none`,
+      `a node takes ${maxPodsText(groups, to)} pods instead of ${maxPodsText(groups, mode)}: the primary ENI carries none`,
       ...(to === "custom-prefix" && mode === "secondary-ip"
         ? ["it takes prefixes too, to fit as many pods on the ENIs that are left"]
         : []),
@@ -257,26 +269,26 @@ function customNetworking(situation: Situation): Draft {
             ),
             `create one ENIConfig a zone, named ${zones.join(", ")} (eniverse plan vpc --mode ${to} -o eniconfig)`,
             `kubectl set env daemonset aws-node -n kube-system AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG=true ENI_CONFIG_LABEL_DEF=topology.kubernetes.io/zone${to === "custom-prefix" ? " ENABLE_PREFIX_DELEGATION=true" : ""}`,
-            `make new node groups with --max-pods=${maxPodsIn(situation, to) ?? "N"}, drain the old ones`,
+            `make new node groups with --max-pods=${maxPodsText(groups, to)}, drain the old ones`,
           ],
   };
   if (!possible) return { ...base, gained: 0, working: base.why ?? "", nodesAfter: nodes };
-  const after = footprintWith(situation, to, to === mode ? situation.warm : {});
+  const after = holdingOf(groups, to, to === mode ? situation.warm : {});
   const inPods = blocks.reduce((sum, { bits }) => sum + usableAddresses(bits), 0);
-  const perNodeSubnet = 1 + singlesOf(after.inNodeSubnet);
-  const freed = nodes * (footprint.addresses - perNodeSubnet);
-  const perPodSubnet = singlesOf(after.inPodSubnet) + after.prefixes * 16;
-  const forNodes = free + held;
+  const freed = now.addresses - after.inNodeSubnets;
   return {
     ...base,
-    gained: freed + inPods - nodes * perPodSubnet,
-    working: `the nodes' subnets get back ${nodes} × (${footprint.addresses} − ${perNodeSubnet}) = ${thousands(freed)} of ${thousands(usable)}; ${blocks.map(formatCidr).join(", ")} have ${thousands(inPods)} for pods, of which ${nodes} × ${perPodSubnet} are taken at once`,
-    nodesAfter: Math.min(Math.floor(forNodes / perNodeSubnet), Math.floor(inPods / perPodSubnet)),
+    gained: freed + inPods - after.inPodSubnets,
+    working: `the nodes' subnets get back ${savingText(now, after, ({ inNodeSubnet }) => 1 + addressesOf(inNodeSubnet))} = ${thousands(freed)} of ${thousands(usable)}; ${blocks.map(formatCidr).join(", ")} have ${thousands(inPods)} for pods, of which ${thousands(after.inPodSubnets)} are taken at once`,
+    nodesAfter: Math.min(
+      nodesIn(free + now.addresses, after.inNodeSubnets, now),
+      nodesIn(inPods, after.inPodSubnets, now),
+    ),
   };
 }
 
 function privateNat(situation: Situation): Draft {
-  const { nodes, free, footprint, mode } = situation;
+  const { nodes, free, now, mode, groups } = situation;
   const clash = overlapWithPeers(situation);
   return {
     id: "private-nat",
@@ -285,8 +297,8 @@ function privateNat(situation: Situation): Draft {
     ...(clash === undefined ? { why: "no peer overlaps: it would solve nothing here" } : {}),
     gained: 0,
     working: `0: it lets networks with the same ranges talk${clash === undefined ? "" : ` (${clash})`}, so that pods may live in a range that others use too; the room itself comes from a secondary CIDR`,
-    nodesAfter: nodes + Math.floor(free / footprint.addresses),
-    maxPods: maxPodsIn(situation, mode),
+    nodesAfter: nodes + nodesIn(free, now.addresses, now),
+    maxPods: lowestMaxPods(groups, mode),
     replace: "nothing; routes of the pods' subnets change",
     breaks: [
       "the other side sees the gateway's address, not the pod's, and cannot open connections to pods",
@@ -303,16 +315,16 @@ function privateNat(situation: Situation): Draft {
 }
 
 function ipv6(situation: Situation): Draft {
-  const { nitro, limits, usable } = situation;
+  const { nitro, groups, usable } = situation;
   return {
     id: "ipv6",
     title: "IPv6 cluster",
     possible: nitro,
-    ...(nitro ? {} : { why: `${limits.instanceType} is not a Nitro type` }),
+    ...(nitro ? {} : { why: notNitro(situation) }),
     gained: "unlimited",
     working: `a node takes 1 IPv4 address (${thousands(usable)} nodes fit in the subnets of today) and one /80 of 65,534 in each subnet's /64`,
     nodesAfter: usable,
-    maxPods: maxPodsIn(situation, "ipv6"),
+    maxPods: lowestMaxPods(groups, "ipv6"),
     replace: "the cluster: the address family is fixed when it is made, and workloads move over",
     breaks: [
       "pods have no IPv4 address: what must be reached by IPv4 from outside needs a dual-stack load balancer",

@@ -1,7 +1,7 @@
 import { type Cidr4, cidrsOverlap, formatCidr, parseCidr4 } from "../addr/cidr.ts";
-import type { NodeFootprint } from "./footprint.ts";
 import { usableAddresses } from "./free-blocks.ts";
 import { FreeSpace } from "./free-space.ts";
+import { type Holding, nodesIn } from "./strategy-groups.ts";
 import type { Situation } from "./strategy-input.ts";
 import { secondaryFault } from "./vpc-layout.ts";
 
@@ -48,7 +48,7 @@ export function evenBlocks(blocks: readonly Cidr4[], taken: readonly Cidr4[], zo
   return found;
 }
 
-/** Nodes that fit into some subnets. */
-export function roomIn(blocks: readonly Cidr4[], footprint: NodeFootprint): number {
-  return blocks.reduce((sum, { bits }) => sum + Math.floor(usableAddresses(bits) / footprint.addresses), 0);
+/** Nodes, in the mix of now, that fit into some subnets. */
+export function roomIn(blocks: readonly Cidr4[], now: Holding): number {
+  return blocks.reduce((sum, { bits }) => sum + nodesIn(usableAddresses(bits), now.addresses, now), 0);
 }

@@ -103,6 +103,69 @@ describe("the rule that decides", () => {
   });
 });
 
+describe("several node groups", () => {
+  const mixed: PlanStrategyInput = {
+    nodeGroups: [
+      { name: "web", instanceType: "m5.xlarge", nodes: 12, podsPerNode: 10 },
+      { name: "jobs", instanceType: "c5.4xlarge", nodes: 3, podsPerNode: 60 },
+    ],
+    subnets: full.subnets,
+    vpcCidrs: ["10.0.0.0/22"],
+  };
+  const answer = planStrategy(mixed);
+
+  test("what they hold is what each of them holds", () => {
+    // m5.xlarge: 2 × 15; c5.4xlarge with 60 pods: 4 × 30.
+    expect(answer).toMatchObject({ nodes: 15, held: 12 * 30 + 3 * 120, nodesWanted: 30, free: 294 });
+    expect(answer.missing).toBe(15 * 48 - 294);
+    expect(answer.explain).toContain(
+      "12 web × 30 + 3 jobs × 120 = 720 held of 1,014 in 10.0.0.0/23, 10.0.2.0/23; 294 free",
+    );
+  });
+
+  test("one setting for all nodes, the one with which they hold the fewest together", () => {
+    const fewer = answer.options.find(({ id }) => id === "fewer-warm");
+    // MINIMUM_IP_TARGET=12 suits web (13 each); jobs hold 62 and their ENIs. With 62 every web node would hold 58.
+    expect(fewer?.steps[0]).toContain("WARM_IP_TARGET=2 MINIMUM_IP_TARGET=12");
+    expect(fewer?.working).toBe(
+      "12 web × (30 − 13) + 3 jobs × (120 − 65) with WARM_IP_TARGET=2 MINIMUM_IP_TARGET=12 = 369",
+    );
+    expect(fewer?.gained).toBe(12 * 17 + 3 * 55);
+    expect(fewer?.nodesAfter).toBe(15 + Math.floor(((294 + 369) * 15) / (720 - 369)));
+  });
+
+  test("max-pods is the lowest, and the steps name it for each type", () => {
+    const prefixes = answer.options.find(({ id }) => id === "prefix-delegation");
+    expect(prefixes?.maxPods).toBe(110);
+    expect(prefixes?.steps[2]).toBe("make new node groups with --max-pods=110 (m5.xlarge), 110 (c5.4xlarge)");
+    const custom = answer.options.find(({ id }) => id === "custom-networking");
+    expect(custom).toMatchObject({ possible: true, maxPods: 44 });
+  });
+
+  test("one Xen type among them rules prefixes and IPv6 out, and is named", () => {
+    const xen = planStrategy({
+      ...mixed,
+      nodeGroups: [
+        { instanceType: "m5.xlarge", nodes: 2, podsPerNode: 10 },
+        { instanceType: "m4.xlarge", nodes: 2, podsPerNode: 10 },
+      ],
+    });
+    for (const id of ["prefix-delegation", "ipv6"]) {
+      expect(xen.options.find((each) => each.id === id)).toMatchObject({
+        possible: false,
+        why: "m4.xlarge is not a Nitro type",
+      });
+    }
+  });
+
+  test("a single group is the same either way", () => {
+    const { instanceType = "", nodes = 0, podsPerNode = 0, ...rest } = full;
+    expect(planStrategy({ ...rest, nodeGroups: [{ instanceType, nodes, podsPerNode }] })).toEqual(
+      planStrategy(full),
+    );
+  });
+});
+
 test("what EC2 says is free counts, and what is in use is counted in blocks", () => {
   const [first, second] = full.subnets;
   if (first === undefined || second === undefined) throw new Error("two subnets");
@@ -129,6 +192,19 @@ test("what EC2 says is free counts, and what is in use is counted in blocks", ()
 test("bad input names the field, the value and what is allowed", () => {
   const plan = (more: object) => () => planStrategy({ ...full, ...more });
   expect(plan({ instanceType: "m5.xlarg" })).toThrow("did you mean m5.xlarge");
+  const group = { instanceType: "m5.large", nodes: 1, podsPerNode: 1 };
+  expect(plan({ nodeGroups: [group] })).toThrow("instanceType: m5.xlarge beside nodeGroups");
+  const groups = (nodeGroups: object[]) => () =>
+    planStrategy({ subnets: full.subnets, nodeGroups } as PlanStrategyInput);
+  expect(groups([])).toThrow("nodeGroups: none");
+  expect(groups([{ ...group, nodes: 0 }])).toThrow("nodeGroups: no nodes");
+  expect(groups([group, { ...group, nodes: -1 }])).toThrow(
+    "nodeGroups[1].nodes: -1; wanted a whole number of 0",
+  );
+  expect(groups([group, { ...group, instanceType: "m5.larg" }])).toThrow(
+    "nodeGroups[1].instanceType: the unknown",
+  );
+  expect(plan({ instanceType: undefined })).toThrow("nodeGroups: none; wanted node groups, or instanceType");
   expect(plan({ nodes: 0 })).toThrow("nodes: 0; wanted a whole number of 1");
   expect(plan({ nodesWanted: 5 })).toThrow("nodesWanted: 5; wanted a whole number of 24");
   expect(plan({ mode: "ipv6" })).toThrow("mode: ipv6; wanted secondary-ip or prefix");

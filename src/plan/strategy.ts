@@ -26,8 +26,9 @@ export interface StrategyAnswer {
  */
 export function planStrategy(input: PlanStrategyInput): StrategyAnswer {
   const situation = readSituation(input);
-  const { nodes, nodesWanted, footprint, free, usable, held } = situation;
-  const wanted = (nodesWanted - nodes) * footprint.addresses;
+  const { nodes, nodesWanted, now, free, usable } = situation;
+  const held = now.addresses;
+  const wanted = Math.ceil(((nodesWanted - nodes) * held) / nodes);
   const missing = Math.max(wanted - free, 0);
   const options = optionsFor(situation);
   const choice = recommend(situation, options, missing);
@@ -41,15 +42,19 @@ export function planStrategy(input: PlanStrategyInput): StrategyAnswer {
     options,
     ...choice,
     explain: [
-      `now: ${footprint.explain}`,
-      `${nodes} nodes × ${footprint.addresses} = ${thousands(held)} held of ${thousands(usable)} in ${situation.subnets.map(({ cidr }) => formatCidr(cidr)).join(", ")}; ${thousands(free)} free`,
-      `${thousands(nodesWanted)} nodes are wanted: ${thousands(nodesWanted - nodes)} more × ${footprint.addresses} = ${thousands(wanted)}; missing ${thousands(missing)}`,
+      ...now.groups.map(({ footprint }) => `now: ${footprint.explain}`),
+      `${now.groups.map((group) => `${thousands(group.nodes)} ${now.groups.length === 1 ? "nodes" : group.name} × ${group.footprint.addresses}`).join(" + ")} = ${thousands(held)} held of ${thousands(usable)} in ${situation.subnets.map(({ cidr }) => formatCidr(cidr)).join(", ")}; ${thousands(free)} free`,
+      `${thousands(nodesWanted)} nodes are wanted: ${thousands(nodesWanted - nodes)} more${now.groups.length === 1 ? "" : " in the same mix"} × ${meanText(held, nodes)} = ${thousands(wanted)}; missing ${thousands(missing)}`,
       ...options.map(
         ({ title, possible, why, working }) => `${title}: ${possible ? working : `not here: ${why}`}`,
       ),
       choice.rule,
     ],
   };
+}
+
+function meanText(held: number, nodes: number): string {
+  return String(Math.round((held / nodes) * 10) / 10);
 }
 
 interface Rule {

@@ -1,11 +1,21 @@
 import type { Command } from "commander";
 import { EniverseError } from "../../base/error.ts";
+import { badField } from "../../plan/field.ts";
 import { givenSubnets, type Observed, observedGroups, reservationsIn, usedIn } from "../../plan/observed.ts";
 import { planStrategy } from "../../plan/strategy.ts";
+import type { StrategyGroupInput } from "../../plan/strategy-groups.ts";
 import type { FullSubnet, PlanStrategyInput } from "../../plan/strategy-input.ts";
 import type { OtherRange } from "../../plan/vpc-input.ts";
 import type { PlanMode } from "../../plan/warm-settings.ts";
-import { list, named, type PlanOutputFlags, printPlan, withPlanOutput } from "../plan-flags.ts";
+import {
+  list,
+  named,
+  nodeGroup,
+  type PlanOutputFlags,
+  printPlan,
+  refuseFlags,
+  withPlanOutput,
+} from "../plan-flags.ts";
 import { observe, type SourceFlags, withSources } from "../plan-sources.ts";
 import { type WarmFlags, warmOf, withWarm } from "../plan-warm-flags.ts";
 import { strategyForms, strategyView } from "../views/plan-strategy.ts";
@@ -17,6 +27,7 @@ interface StrategyFlags extends PlanOutputFlags, SourceFlags, WarmFlags {
   readonly nodes?: number;
   readonly podsPerNode?: number;
   readonly instanceType?: string;
+  readonly group: readonly string[];
   readonly nodesWanted?: number;
   readonly mode: string;
   readonly peer: readonly string[];
@@ -40,6 +51,7 @@ export function addPlanStrategy(plan: Command): void {
     .option("--nodes <n>", "worker nodes", wholeNumber)
     .option("--pods-per-node <n>", "pods with an address of their own on a node", wholeNumber)
     .option("--instance-type <type>", "EC2 type of the nodes (default m5.large, or what the Nodes say)")
+    .option("--group <NAME=TYPE:NODES:PODS>", "a node group, of several; may be repeated", list, [])
     .option(
       "--nodes-wanted <n>",
       "how many nodes there should be room for (default: twice as many)",
@@ -58,6 +70,7 @@ export function addPlanStrategy(plan: Command): void {
 Examples:
   eniverse plan strategy --subnet a=10.0.0.0/23 --subnet b=10.0.2.0/23 --nodes 24 --pods-per-node 10 --nodes-wanted 60
   eniverse plan strategy --subnet a=10.0.0.0/24:12 --vpc-cidr 10.0.0.0/20 --nodes 8 --pods-per-node 20 -o steps
+  eniverse plan strategy --subnet a=10.0.0.0/22 --group web=m5.large:20:15 --group jobs=c5.4xlarge:3:80
   eniverse plan strategy --subnets subnets.json --enis enis.json --kube-nodes nodes.json --kube-pods pods.json
   eniverse plan strategy --lab --nodes-wanted 50 --explain`,
     )
@@ -68,18 +81,6 @@ Examples:
 }
 
 function inputOf(flags: StrategyFlags, observed: Observed | undefined): PlanStrategyInput {
-  const seen = observed === undefined ? undefined : observedGroups(observed);
-  // The largest group stands for all of them: one footprint is compared with another.
-  const [main] = (seen ?? []).toSorted((a, b) => b.nodes - a.nodes);
-  const nodes = flags.nodes ?? seen?.reduce((sum, group) => sum + group.nodes, 0);
-  const podsPerNode = flags.podsPerNode ?? main?.podsPerNode;
-  if (nodes === undefined || podsPerNode === undefined) {
-    throw new EniverseError("invalid_argument", {
-      attempted: "plan a strategy",
-      found: "nothing that says how many nodes and pods there are",
-      wanted: "--nodes N and --pods-per-node N, or --kube-nodes and --kube-pods, or --lab",
-    });
-  }
   const hasSource = observed !== undefined && observed.subnets.length > 0;
   const subnets = hasSource ? observedSubnets(observed, flags.subnet) : flags.subnet.map(parseSubnet);
   if (subnets.length === 0) {
@@ -96,9 +97,7 @@ function inputOf(flags: StrategyFlags, observed: Observed | undefined): PlanStra
     otherSubnets: (observed?.subnets ?? []).filter(
       ({ cidr }) => !subnets.some((subnet) => subnet.cidr === cidr),
     ),
-    instanceType: flags.instanceType ?? main?.instanceType ?? "m5.large",
-    nodes,
-    podsPerNode,
+    nodeGroups: groupsOf(flags, observed),
     mode: flags.mode as PlanMode,
     warm: warmOf(flags),
     ...(flags.nodesWanted === undefined ? {} : { nodesWanted: flags.nodesWanted }),
@@ -108,6 +107,43 @@ function inputOf(flags: StrategyFlags, observed: Observed | undefined): PlanStra
     ],
     podsNeedOwnRange: flags.podsNeedOwnRange ?? false,
   };
+}
+
+/** Told groups, else one told group, else what the Nodes and Pods are, changed where a flag says so. */
+function groupsOf(flags: StrategyFlags, observed: Observed | undefined): StrategyGroupInput[] {
+  const told = flags.group.map(nodeGroup);
+  if (told.length > 0) {
+    const single = ["nodes", "podsPerNode", "instanceType"] as const;
+    refuseFlags(flags, single, "--group alone: NAME=TYPE:NODES:PODS tells all of it");
+    return told;
+  }
+  const { nodes, podsPerNode, instanceType } = flags;
+  const seen = observed === undefined ? [] : (observedGroups(observed) ?? []);
+  if (nodes === undefined && instanceType === undefined && seen.length > 0) {
+    return seen.map((group) => ({
+      name: group.instanceType,
+      instanceType: group.instanceType,
+      nodes: group.nodes,
+      podsPerNode: podsPerNode ?? group.podsPerNode,
+    }));
+  }
+  // One group in place of those that were seen: the largest of them says what no flag does.
+  const [main] = seen.toSorted((a, b) => b.nodes - a.nodes);
+  const group = {
+    name: "workers",
+    instanceType: instanceType ?? main?.instanceType ?? "m5.large",
+    nodes: nodes ?? seen.reduce((sum, each) => sum + each.nodes, 0),
+    podsPerNode: podsPerNode ?? main?.podsPerNode,
+  };
+  if (group.nodes > 0 && group.podsPerNode !== undefined) {
+    return [{ ...group, podsPerNode: group.podsPerNode }];
+  }
+  if (nodes === 0) throw badField("nodes", "0", "a whole number of 1 to 100000");
+  throw new EniverseError("invalid_argument", {
+    attempted: "plan a strategy",
+    found: "nothing that says how many nodes and pods there are",
+    wanted: "--nodes N and --pods-per-node N, or --group, or --kube-nodes and --kube-pods, or --lab",
+  });
 }
 
 /** The subnets that nodes live in, or the ones that were named. */

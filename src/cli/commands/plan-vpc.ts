@@ -8,6 +8,7 @@ import {
   decimal,
   list,
   named,
+  nodeGroup,
   type PlanOutputFlags,
   printPlan,
   refuseFlags,
@@ -160,7 +161,7 @@ function groupsOf(
   observed: Observed | undefined,
   command: Command,
 ): readonly NodeGroupInput[] {
-  const groups = flags.group.map(parseGroup);
+  const groups = flags.group.map(nodeGroup);
   if (groups.length > 0) {
     const single = ["nodes", "podsPerNode", "branchPodsPerNode", "maxPods"] as const;
     refuseFlags(flags, single, "--group alone: NAME=TYPE:NODES:PODS tells all of it");
@@ -190,14 +191,6 @@ function groupsOf(
       ...(flags.maxPods === undefined ? {} : { maxPods: flags.maxPods }),
     },
   ];
-}
-
-function parseGroup(text: string): NodeGroupInput {
-  const match = /^([^=]+)=([^:]+):(\d+):(\d+)$/.exec(text);
-  if (match?.[1] === undefined || match[2] === undefined) {
-    throw wrong("--group", text, "NAME=TYPE:NODES:PODS, as web=m5.large:30:20");
-  }
-  return { name: match[1], instanceType: match[2], nodes: Number(match[3]), podsPerNode: Number(match[4]) };
 }
 
 function pair(flag: string, text: string): readonly [number, number] {
