@@ -93,6 +93,7 @@ export const variables = {
   enableSubnetDiscovery: v("ENABLE_SUBNET_DISCOVERY", "true", "true", D, "boolean", "choose subnets of new ENIs by tags", flag(true)),
   enableV4Egress: v("ENABLE_V4_EGRESS", "true", undefined, EP, "boolean", "IPv4 egress for pods of IPv6 clusters", flag(true)),
   enableV6Egress: v("ENABLE_V6_EGRESS", "false", undefined, IEDP, "boolean", "IPv6 egress for pods of IPv4 clusters", flag(false)),
+  leakedEniSearchSeconds: v("ENIVERSE_LEAKED_ENI_SEARCH_SECONDS", undefined, undefined, D, "1 or more", "time before each search for leaked ENIs; the official CNI has no such variable: up to 5 minutes at the start, then an hour", integerFrom(undefined, 1)),
   eniConfigAnnotation: v("ENI_CONFIG_ANNOTATION_DEF", "k8s.amazonaws.com/eniConfig", undefined, D, "annotation key", "where a node names its ENIConfig", text("k8s.amazonaws.com/eniConfig")),
   eniConfigLabel: v("ENI_CONFIG_LABEL_DEF", "k8s.amazonaws.com/eniConfig", undefined, D, "label key", "where a node names its ENIConfig, after the annotation", text("k8s.amazonaws.com/eniConfig")),
   hostCniBinPath: v("HOST_CNI_BIN_PATH", "/host/opt/cni/bin", undefined, ["init", "entrypoint"], "folder", "where plugins are installed", text("/host/opt/cni/bin")),

@@ -13,14 +13,18 @@ const longestPauseSeconds = 300;
 /** Younger ones may be on their way to an instance. */
 const youngestLeakMs = 5 * 60_000;
 
-/** Once an hour, looks for ENIs that some ipamd of the cluster created and nobody attached, and deletes them. */
+/**
+ * Once an hour, or as often as ENIVERSE_LEAKED_ENI_SEARCH_SECONDS says, looks for ENIs that some ipamd of the cluster
+ * created and nobody attached, and deletes them.
+ */
 export async function sweepLeakedEnis(ctx: Context, signal: AbortSignal): Promise<void> {
   const random = seededRandom(ctx.clock.now());
   const pause = (ms: number): Promise<void> => ctx.clock.sleep(ms, signal).catch(() => {});
+  const { leakedEniSearchSeconds } = ctx.env;
   while (!signal.aborted) {
-    await pause(random.int(longestPauseSeconds) * 1000);
+    await pause((leakedEniSearchSeconds ?? random.int(longestPauseSeconds)) * 1000);
     if (!signal.aborted) await removeLeakedEnis(ctx);
-    await pause(hourMs);
+    if (leakedEniSearchSeconds === undefined) await pause(hourMs);
   }
 }
 
