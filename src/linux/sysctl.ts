@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { EniverseError } from "../base/error.ts";
 import { foreignSystemError } from "./errno.ts";
 import { inNetns, type Netns } from "./netns.ts";
@@ -11,13 +11,38 @@ import { inNetns, type Netns } from "./netns.ts";
  */
 export function readSysctl(key: string, ns?: Netns): string {
   const path = sysctlPath(key);
-  return access(`read the sysctl ${key}`, ns, () => readFileSync(path, "utf8").trimEnd());
+  return access(`read the sysctl ${key}`, ns, () => readShort(path).trimEnd());
 }
 
 /** Writes a kernel setting; as {@link readSysctl}. Throws `invalid_argument` for values that the kernel refuses. */
 export function writeSysctl(key: string, value: string | number, ns?: Netns): void {
   const path = sysctlPath(key);
-  access(`set the sysctl ${key} to ${value}`, ns, () => writeFileSync(path, `${value}\n`, { flag: "r+" }));
+  access(`set the sysctl ${key} to ${value}`, ns, () => writeShort(path, `${value}\n`));
+}
+
+const page = Buffer.alloc(4096);
+
+/** Each pod's wiring reads some: a third of the time of `readFileSync`, which first asks for the file's size. */
+function readShort(path: string): string {
+  const fd = openSync(path, "r");
+  try {
+    let text = "";
+    for (let length = readSync(fd, page); length > 0; length = readSync(fd, page))
+      text += page.toString("utf8", 0, length);
+    return text;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The kernel takes a value in one write. */
+function writeShort(path: string, value: string): void {
+  const fd = openSync(path, "r+");
+  try {
+    writeSync(fd, value);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function access<T>(attempted: string, ns: Netns | undefined, work: () => T): T {

@@ -47,11 +47,14 @@ export class PoolLoop {
   poke(): void {
     if (this.#isAsked || this.#isStopped) return;
     this.#isAsked = true;
-    // After what is under way in this turn: a pod that has its address is not kept waiting by the next one's.
-    setImmediate(() => {
-      this.#isAsked = false;
-      if (!this.#isStopped) this.#decide();
-    });
+    // After what is under way in this turn and came in with the next: a pod that has its address waits for its
+    // checkpoint and for the policy agent's answer, and not for this.
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#isAsked = false;
+        if (!this.#isStopped) this.#decide();
+      }),
+    );
   }
 
   /** Calls back after each decision, and with each action that ended; returns a function that ends this. */

@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { realClock } from "../../base/clock.ts";
 import { jsonLog, type Log, type LogLevel, noLog } from "../../base/log.ts";
 import { isObject } from "../../cni/json.ts";
 
@@ -21,7 +22,7 @@ export function pluginLog(stdin: Uint8Array, caller: string, hostRoot = ""): Log
   const config = readConfig(stdin);
   const level = levels[config.level.toLowerCase()] ?? "debug";
   if (config.file === "stdout") return noLog;
-  return jsonLog(delayed(writerOf(mountedAt(hostRoot, config.file))), { caller, level });
+  return delayed(() => mountedAt(hostRoot, config.file), { caller, level });
 }
 
 /** About as long as a call takes: its lines are written while somebody else is waited for. */
@@ -33,21 +34,34 @@ process.on("exit", () => {
   for (const flush of unwritten) flush();
 });
 
-/** Collects lines for a moment and writes them in one go; at the latest when the program ends. */
-function delayed(write: (lines: string) => void): (line: string) => void {
-  let pending = "";
+/** Collects events for a moment and writes them in one go; at the latest when the program ends. */
+function delayed(file: () => string, { caller, level }: { caller: string; level: LogLevel }): Log {
+  let pending: { readonly at: number; readonly event: Parameters<Log> }[] = [];
   const flush = (): void => {
     unwritten.delete(flush);
-    const lines = pending;
-    pending = "";
-    if (lines !== "") write(lines);
+    const events = pending;
+    pending = [];
+    let lines = "";
+    let at = 0;
+    const clock = { ...realClock, now: () => at };
+    const log = jsonLog(
+      (line) => {
+        lines += line;
+      },
+      { caller, level, clock },
+    );
+    for (const each of events) {
+      at = each.at;
+      log(...each.event);
+    }
+    if (lines !== "") writerOf(file())(lines);
   };
-  return (line) => {
-    if (pending === "") {
+  return (...event) => {
+    if (pending.length === 0) {
       unwritten.add(flush);
       setTimeout(flush, delayMs);
     }
-    pending += line;
+    pending.push({ at: realClock.now(), event });
   };
 }
 
