@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { EniverseError } from "../base/error.ts";
 import { takeDown } from "../cli/commands/down.ts";
 import { bringUp } from "../cli/commands/up.ts";
@@ -40,21 +42,27 @@ export interface LabWishes {
   readonly instanceType: string;
   /** KEY=VALUE of aws-node's environment. */
   readonly set?: readonly string[];
+  /** Milliseconds, as in `ec2` of a lab.yaml; the lab's own when absent. */
+  readonly ec2?: { readonly latencies: Readonly<Record<string, number>>; readonly imdsLag: number };
 }
 
 /** Brings a lab of its own up for `work`, waits until its nodes are Ready, and takes it down again. */
 export async function withLab<T>(
   subject: string,
-  wishes: LabWishes,
+  { ec2, ...wishes }: LabWishes,
   work: (lab: LabConnection) => Promise<T>,
 ): Promise<T> {
   const name = freshLabName(subject);
-  const flags: LabFlags = { zones: 2, vpcCidr: "10.0.0.0/16", set: [], ...wishes };
   const paths = remember(name);
+  const folder = mkdtempSync(join(tmpdir(), `${name}-`));
+  const config = join(folder, "lab.yaml");
+  writeFileSync(config, JSON.stringify(ec2 === undefined ? {} : { ec2 }));
+  const flags: LabFlags = { zones: 2, vpcCidr: "10.0.0.0/16", set: [], config, ...wishes };
   try {
     await bringUp(paths, flags);
     return await work(await connectToLab(name));
   } finally {
+    rmSync(folder, { recursive: true, force: true });
     await takeLabDown(name);
   }
 }

@@ -4,6 +4,7 @@
  * takes it away. Tables go to standard output, progress to standard error. Ends with 1 when a goal is not met.
  */
 import { writeFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { Command } from "commander";
 import { EniverseError, messageOf } from "../base/error.ts";
 import { renderTable } from "../cli/table.ts";
@@ -19,6 +20,9 @@ interface Flags {
   readonly quick?: boolean;
 }
 
+/** The longest one takes three minutes on two cores. */
+const longestSectionMs = 900_000;
+
 const names = sections.map(({ name }) => name).join(", ");
 const program = new Command("npm run bench --")
   .description("Measures eniverse on this machine, beside its peers, and says whether its goals are met.")
@@ -31,6 +35,11 @@ const program = new Command("npm run bench --")
     "\nExamples:\n  npm run bench\n  npm run bench -- --only cni,throughput --json bench.json",
   );
 
+// A connection of a lab that is gone may fail when nobody waits for it any more: no reason to stop measuring.
+process.on("unhandledRejection", (error) => {
+  process.stderr.write(`bench: a promise failed unseen: ${messageOf(error)}\n`);
+  process.exitCode = 1;
+});
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
     process.stderr.write(`${signal}: taking down what was made\n`);
@@ -63,19 +72,38 @@ async function main(flags: Flags): Promise<void> {
   for (const [index, section] of chosen.entries()) {
     process.stderr.write(`[${index + 1}/${chosen.length}] ${section.title}\n`);
     try {
-      const report = await section.run(effort);
+      const report = await withinLimit(section.run(effort));
       reports.set(section.name, report);
       print(`\n# ${section.title}\n${renderTable(report.table, { wrap: false })}${report.about}`);
     } catch (error) {
       failures.set(section.name, messageOf(error));
       print(`\n# ${section.title}\nnot measured: ${messageOf(error)}`);
+      await takeAllDown().catch((left) => process.stderr.write(`bench: ${messageOf(left)}\n`));
     }
   }
   const goals = [...reports.values()].flatMap((report) => report.goals);
-  if (goals.length > 0) print(`\n# Goals\n${renderTable(goalsTable(goals), { wrap: false })}`);
+  const summary = goalsTable(goals, [...failures.keys()]);
+  if (summary.rows.length > 0) print(`\n# Goals\n${renderTable(summary, { wrap: false })}`);
   if (flags.json !== undefined)
     writeResults(flags.json, { machine, started, effort, goals, reports, failures });
   if (failures.size > 0 || goals.some(({ met }) => !met)) process.exitCode = 1;
+}
+
+/** A section that hangs must not keep the others from being measured. */
+async function withinLimit<T>(work: Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  const late = pause(longestSectionMs, undefined, { signal: timer.signal }).then(() => {
+    throw new EniverseError("timeout", {
+      attempted: "measure",
+      found: `no end after ${longestSectionMs / 60_000} minutes`,
+    });
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    late.catch(() => {});
+    timer.abort();
+  }
 }
 
 /** Throws `invalid_argument` for names that there are not. */

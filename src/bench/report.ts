@@ -46,16 +46,19 @@ export interface Effort {
   readonly quick: boolean;
 }
 
-/** The table at the end. */
-export function goalsTable(goals: readonly Goal[]): Table {
+/** The table at the end; `failed` names the sections that were not measured. */
+export function goalsTable(goals: readonly Goal[], failed: readonly string[]): Table {
   return {
     columns: ["Goal", "Measured", "Wanted", "Met"],
-    rows: goals.map(({ name, value, goal, wanted, unit, met }) => [
-      name,
-      `${rounded(value)} ${unit}`,
-      `${wanted} ${rounded(goal)} ${unit}`,
-      met ? "yes" : "NO",
-    ]),
+    rows: [
+      ...goals.map(({ name, value, goal, wanted, unit, met }) => [
+        name,
+        `${rounded(value)} ${unit}`,
+        `${wanted} ${rounded(goal)} ${unit}`,
+        met ? "yes" : "NO",
+      ]),
+      ...failed.map((section) => [`section ${section}`, "not measured", "an end without an error", "NO"]),
+    ],
   };
 }
 

@@ -1,9 +1,13 @@
+import { allocation } from "./allocation.ts";
 import { apiServer } from "./api-server.ts";
+import { chaos } from "./chaos.ts";
 import { cniCalls } from "./cni-calls.ts";
 import { ipamdMemory } from "./ipamd-memory.ts";
 import { labUp } from "./lab-up.ts";
+import { addressModes } from "./modes.ts";
 import { podsReady } from "./pods-ready.ts";
 import type { Section } from "./report.ts";
+import { simulator } from "./simulator.ts";
 import { throughput } from "./throughput.ts";
 import { wiring } from "./wiring.ts";
 
@@ -16,4 +20,8 @@ export const sections: readonly Section[] = [
   labUp,
   apiServer,
   throughput,
+  addressModes,
+  allocation,
+  chaos,
+  simulator,
 ];
