@@ -11,6 +11,7 @@ export const partSources: Readonly<Record<keyof Input, string>> = {
   initEnv: "--daemonsets, from aws-node's init container",
   probeTimeouts: "--daemonsets, from aws-node",
   serviceAccount: "--service-account (kubectl get sa aws-node -n kube-system -o json)",
+  podCredentials: "--pods, from the pods of aws-node",
   eniConfigs: "--eniconfigs (kubectl get eniconfigs -o json)",
   daemonSets: "--daemonsets (kubectl get ds -A -o json)",
   pods: "--pods (kubectl get pods -A -o json)",

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { doctorPage } from "./page.ts";
@@ -124,7 +124,12 @@ test("nodes, pods, DaemonSets, the service account", () => {
       zone: "us-west-2a",
       maxPods: 29,
       subnets: ["subnet-1"],
-      eniConfig: "pods-a",
+      labels: {
+        "node.kubernetes.io/instance-type": "m5.large",
+        "topology.kubernetes.io/zone": "us-west-2a",
+        "k8s.amazonaws.com/eniConfig": "pods-a",
+      },
+      annotations: {},
     },
   ]);
   expect(input.pods).toEqual([{ namespace: "default", name: "p", graceSeconds: 0, hostNetwork: false }]);
@@ -132,6 +137,54 @@ test("nodes, pods, DaemonSets, the service account", () => {
   expect(input.initEnv).toEqual({ DISABLE_TCP_EARLY_DEMUX: "true" });
   expect(input.probeTimeouts).toEqual([10, 1]);
   expect(input.serviceAccount).toEqual({});
+});
+
+test("the pods of aws-node show whether they have a role of their own", () => {
+  const pod = (env: object[]) => ({
+    metadata: { name: "aws-node-x", namespace: "kube-system", labels: { "k8s-app": "aws-node" } },
+    spec: { hostNetwork: true, containers: [{ name: "aws-node", env }] },
+  });
+  const uri = { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", value: "http://169.254.170.23/v1/credentials" };
+  expect(inputOf({ pods: { items: [pod([uri])] } }).podCredentials).toEqual([uri.name]);
+  expect(inputOf({ pods: { items: [pod([])] } }).podCredentials).toEqual([]);
+  expect(inputOf({ pods: { items: [] } }).podCredentials).toBeUndefined();
+});
+
+describe("several VPCs in one export", () => {
+  const two = {
+    subnets: {
+      Subnets: [
+        { ...subnets.Subnets[0], VpcId: "vpc-1" },
+        { ...subnets.Subnets[0], SubnetId: "subnet-2", VpcId: "vpc-2" },
+      ],
+    },
+    enis: { NetworkInterfaces: enis.NetworkInterfaces.map((eni) => ({ ...eni, VpcId: "vpc-1" })) },
+  };
+
+  test("the wanted one alone is looked at", () => {
+    expect(inputOf(two, "vpc-2").subnets?.map(({ id }) => id)).toEqual(["subnet-2"]);
+    expect(inputOf(two, "vpc-2").enis).toEqual([]);
+    expect(inputOf(two, "vpc-1").enis).toHaveLength(2);
+  });
+
+  test("which one must be said", () => {
+    expect(() => inputOf(two)).toThrow("choose the VPC: 2 VPCs; wanted --vpc with one of vpc-1, vpc-2");
+    expect(() => inputOf(two, "vpc-3")).toThrow("--vpc vpc-3; wanted --vpc with one of vpc-1, vpc-2");
+  });
+});
+
+test("a field that is missing or wrong is refused by its place", () => {
+  const [subnet] = subnets.Subnets;
+  expect(() => inputOf({ subnets: [{ ...subnet, CidrBlock: "10.0.0.0" }] })).toThrow(
+    'cannot read subnets[0].CidrBlock: "10.0.0.0"; wanted an IPv4 block',
+  );
+  expect(() => inputOf({ subnets: [subnet, {}] })).toThrow(
+    "cannot read subnets[1].SubnetId: nothing; wanted text",
+  );
+  const nodes = [{ metadata: { name: "n1", labels: {} } }];
+  expect(() => inputOf({ nodes: { items: nodes } })).toThrow(
+    "cannot read nodes[0].metadata.labels.node.kubernetes.io/instance-type: nothing; wanted text",
+  );
 });
 
 test("another form is refused by name", () => {

@@ -1,4 +1,4 @@
-import { cidr4Has, parseCidr4, tryParseCidr } from "../addr/cidr.ts";
+import { type Cidr4, cidr4Has, tryParseCidr } from "../addr/cidr.ts";
 import { ipv4, tryParseIpv4 } from "../addr/ipv4.ts";
 import { SubnetSpace } from "../addr/subnet-space.ts";
 import { EniverseError } from "../base/error.ts";
@@ -20,10 +20,13 @@ export interface Exported {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Makes an input of exported JSON; throws `invalid_argument` naming the part that has another form. */
-export function inputOf(exported: Exported): Input {
-  const { enis, subnets, nodes, pods, daemonSets, serviceAccount, eniConfigs } = exported;
-  const eniList = enis === undefined ? undefined : listIn(enis, "NetworkInterfaces", "network interfaces");
+/**
+ * Makes an input of exported JSON; throws `invalid_argument` naming the part that has another form. Of several VPCs
+ * `vpcId` says which one is meant.
+ */
+export function inputOf(exported: Exported, vpcId?: string): Input {
+  const { nodes, pods, daemonSets, serviceAccount, eniConfigs } = exported;
+  const { subnets, enis: eniList } = ofVpc(exported, vpcId);
   const sets = daemonSets === undefined ? undefined : objectsIn(daemonSets, "DaemonSets");
   return {
     ...(subnets === undefined ? {} : subnetPart(subnets, eniList, exported.reservations)),
@@ -45,27 +48,53 @@ export function inputOf(exported: Exported): Input {
   };
 }
 
-function subnetPart(subnets: unknown, enis: readonly Fields[] | undefined, reservations: unknown): Input {
+/** The subnets and interfaces of one VPC: an account's default VPC is none of the cluster's business. */
+function ofVpc(exported: Exported, wanted: string | undefined) {
+  const all = exported.subnets === undefined ? undefined : listIn(exported.subnets, "Subnets", "subnets");
+  const enis =
+    exported.enis === undefined
+      ? undefined
+      : listIn(exported.enis, "NetworkInterfaces", "network interfaces");
+  const ids = [...new Set([...(all ?? []), ...(enis ?? [])].flatMap(({ VpcId }) => text(VpcId) || []))];
+  if (wanted === undefined ? ids.length > 1 : !ids.includes(wanted)) {
+    throw new EniverseError("invalid_argument", {
+      attempted: "choose the VPC",
+      found: wanted === undefined ? `${ids.length} VPCs` : `--vpc ${wanted}`,
+      wanted: `--vpc with one of ${ids.join(", ") || "(there is none)"}`,
+    });
+  }
+  const isIn = ({ VpcId }: Fields): boolean => wanted === undefined || VpcId === wanted;
+  return { subnets: all?.filter(isIn), enis: enis?.filter(isIn) };
+}
+
+function subnetPart(
+  subnets: readonly Fields[],
+  enis: readonly Fields[] | undefined,
+  reservations: unknown,
+): Input {
   const reserved =
     reservations === undefined
       ? undefined
       : fieldList(reservations).flatMap((answer) => fieldList(answer.SubnetIpv4CidrReservations));
   return {
-    subnets: listIn(subnets, "Subnets", "subnets").map((subnet) => {
-      const id = text(subnet.SubnetId);
+    subnets: subnets.map((subnet, index) => {
+      const at = `subnets[${index}]`;
+      const id = required(subnet, "SubnetId", at);
       const tags = tagsOf(subnet.Tags);
-      const cidr = text(subnet.CidrBlock);
+      const cidr = required(subnet, "CidrBlock", at);
+      const block = tryParseCidr(cidr);
+      if (block?.family !== 4) throw wrong(`${at}.CidrBlock`, JSON.stringify(cidr), "an IPv4 block");
       const own = enis?.filter(({ SubnetId }) => SubnetId === id);
       return {
         id,
         name: tags.Name ?? id,
-        zone: text(subnet.AvailabilityZone),
+        zone: required(subnet, "AvailabilityZone", at),
         cidr,
         tags,
         ...(typeof subnet.AvailableIpAddressCount === "number"
           ? { free: subnet.AvailableIpAddressCount }
           : {}),
-        ...(own === undefined ? {} : { freeBlocks: freeBlocks(cidr, own) }),
+        ...(own === undefined ? {} : { freeBlocks: freeBlocks(block, own) }),
         ...(typeof subnet.MapPublicIpOnLaunch === "boolean" ? { isPublic: subnet.MapPublicIpOnLaunch } : {}),
         ...(typeof subnet.EnableDns64 === "boolean" ? { dns64: subnet.EnableDns64 } : {}),
         ...(reserved === undefined
@@ -81,8 +110,7 @@ function subnetPart(subnets: unknown, enis: readonly Fields[] | undefined, reser
 }
 
 /** Aligned blocks of sixteen in which no interface has anything. */
-function freeBlocks(cidr: string, enis: readonly Fields[]): number {
-  const block = parseCidr4(cidr);
+function freeBlocks(block: Cidr4, enis: readonly Fields[]): number {
   const space = new SubnetSpace(block);
   const take = (value: number): void => {
     const address = ipv4(value);
@@ -122,8 +150,9 @@ function eniPart(enis: readonly Fields[]): Input {
 
 function nodePart(nodes: readonly Fields[], enis: readonly Fields[] | undefined): Input {
   return {
-    nodes: nodes.map(({ metadata, spec, status }) => {
-      const { name, labels, annotations } = fieldsOf(metadata);
+    nodes: nodes.map(({ metadata, spec, status }, index) => {
+      const at = `nodes[${index}].metadata`;
+      const { labels, annotations } = fieldsOf(metadata);
       const label = textsOf(labels);
       const maxPods = Number(fieldsOf(fieldsOf(status).capacity).pods);
       const instanceId = /i-[0-9a-f]+$/.exec(text(fieldsOf(spec).providerID))?.[0];
@@ -131,24 +160,33 @@ function nodePart(nodes: readonly Fields[], enis: readonly Fields[] | undefined)
         const attached = fieldsOf(Attachment);
         return attached.InstanceId === instanceId && attached.DeviceIndex === 0;
       });
-      const eniConfig =
-        label["vpc.amazonaws.com/externalEniConfig"] ??
-        textsOf(annotations)["k8s.amazonaws.com/eniConfig"] ??
-        label["k8s.amazonaws.com/eniConfig"];
       return {
-        name: text(name),
-        instanceType: label["node.kubernetes.io/instance-type"] ?? "",
-        zone: label["topology.kubernetes.io/zone"] ?? "",
+        name: required(fieldsOf(metadata), "name", at),
+        instanceType: required(label, "node.kubernetes.io/instance-type", `${at}.labels`),
+        zone: required(label, "topology.kubernetes.io/zone", `${at}.labels`),
+        labels: label,
+        annotations: textsOf(annotations),
         ...(maxPods > 0 ? { maxPods } : {}),
         ...(home === undefined ? {} : { subnets: [text(home.SubnetId)] }),
-        ...(eniConfig === undefined ? {} : { eniConfig }),
       };
     }),
   };
 }
 
+/** What the webhooks of EKS put into a pod that has a role of its own. */
+const credentialVariables = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+
 function podPart(pods: readonly Fields[]): Input {
+  const ofAwsNode = pods.filter(
+    ({ metadata }) => textsOf(fieldsOf(metadata).labels)["k8s-app"] === "aws-node",
+  );
+  const variables = ofAwsNode.flatMap(({ spec }) =>
+    fieldList(fieldsOf(spec).containers).flatMap(({ env }) => fieldList(env).map(({ name }) => text(name))),
+  );
   return {
+    ...(ofAwsNode.length === 0
+      ? {}
+      : { podCredentials: credentialVariables.filter((name) => variables.includes(name)) }),
     pods: pods.map(({ metadata, spec }) => {
       const { terminationGracePeriodSeconds: graceSeconds, hostNetwork } = fieldsOf(spec);
       return {
@@ -189,6 +227,16 @@ const envOf = ({ env }: Fields): Record<string, string> =>
     fieldList(env).flatMap(({ name, value }) => (typeof value === "string" ? [[text(name), value]] : [])),
   );
 
+function required(fields: Fields, key: string, at: string): string {
+  const value = fields[key];
+  if (typeof value === "string" && value !== "") return value;
+  throw wrong(`${at}.${key}`, JSON.stringify(value) ?? "nothing", "text");
+}
+
+function wrong(field: string, found: string, wanted: string): EniverseError {
+  return new EniverseError("invalid_argument", { attempted: `read ${field}`, found, wanted });
+}
+
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 const fieldsOf = (value: unknown): Fields =>
@@ -209,11 +257,8 @@ const tagsOf = (value: unknown): Record<string, string> =>
 function listIn(json: unknown, key: string, what: string): Fields[] {
   const list: unknown = Array.isArray(json) ? json : fieldsOf(json)[key];
   if (Array.isArray(list)) return list.map(fieldsOf);
-  throw new EniverseError("invalid_argument", {
-    attempted: `read ${what}`,
-    found: `JSON with ${Object.keys(fieldsOf(json)).slice(0, 5).join(", ") || typeof json}`,
-    wanted: `JSON with the list ${key}`,
-  });
+  const keys = Object.keys(fieldsOf(json)).slice(0, 5).join(", ") || typeof json;
+  throw wrong(what, `JSON with ${keys}`, `JSON with the list ${key}`);
 }
 
 /** A Kubernetes list, or one object. */

@@ -19,8 +19,24 @@ export interface LabFacts {
     readonly count: number;
     readonly subnets: readonly string[];
     readonly maxPods?: number;
+    readonly labels?: Readonly<Record<string, string>>;
   }[];
   readonly awsNode: { readonly env: Readonly<Record<string, string>> };
+}
+
+/** The ENIConfigs of a plan; before the subnets are made their place is held by `<id of NAME>`. */
+export function eniConfigsOfPlan(
+  objects: readonly {
+    readonly metadata: { readonly name: string };
+    readonly spec: { readonly subnet: string };
+  }[],
+): Input {
+  return {
+    eniConfigs: objects.map(({ metadata, spec }) => ({
+      name: metadata.name,
+      subnetId: /^<id of (.+)>$/.exec(spec.subnet)?.[1] ?? spec.subnet,
+    })),
+  };
 }
 
 /** What a network that is not built yet tells; what is in use in it is not known. */
@@ -40,13 +56,14 @@ export function inputOfLab({ vpc, cluster, nodeGroups, awsNode }: LabFacts): Inp
     clusterSubnets: cluster.subnets,
     nodes: nodeGroups
       .filter(({ count }) => count > 0)
-      .map(({ name, instanceType, count, subnets, maxPods }) => ({
+      .map(({ name, instanceType, count, subnets, maxPods, labels }) => ({
         name,
         instanceType,
         zone: vpc.subnets.find((subnet) => subnets.includes(subnet.name))?.zone ?? "",
         subnets,
         count,
         ...(maxPods === undefined ? {} : { maxPods }),
+        ...(labels === undefined ? {} : { labels }),
       })),
     env: awsNode.env,
   };

@@ -1,8 +1,8 @@
 /**
  * `doctor/` holds a network against good practice: a table of rules, each a pure function over what is known of the
  * network (an {@link Input}, every part of it optional) that names what it saw, why it matters and how to fix it. A rule
- * whose parts are missing is "not checked", which is not the same as "fine". `rules.ts` is the table, `examine.ts` runs
- * it, `read-….ts` make inputs from exported JSON and from lab files.
+ * whose parts are missing is "not checked", which is not the same as "fine". `examine.ts` has
+ * the table and runs it, `read-….ts` make inputs from exported JSON and from lab files.
  */
 
 export type Severity = "error" | "warning";
@@ -22,6 +22,8 @@ export interface Input {
   readonly probeTimeouts?: readonly number[];
   /** Annotations of the service account aws-node. */
   readonly serviceAccount?: Readonly<Record<string, string>>;
+  /** Variables in aws-node's pods by which EKS Pod Identity or IRSA gives them a role. */
+  readonly podCredentials?: readonly string[];
   readonly eniConfigs?: readonly EniConfigInput[];
   readonly daemonSets?: readonly WorkloadInput[];
   readonly pods?: readonly PodInput[];
@@ -61,8 +63,8 @@ export interface NodeInput {
   readonly maxPods?: number;
   /** Names or ids of the subnets that it may be in. */
   readonly subnets?: readonly string[];
-  /** Name of the ENIConfig that its labels and annotations choose. */
-  readonly eniConfig?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
   /** Nodes that the entry stands for; 1 when absent. */
   readonly count?: number;
 }

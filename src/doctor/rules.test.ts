@@ -88,8 +88,8 @@ const cases: Readonly<Record<string, { bad: Input; says: string; good: Input }>>
     good: { env: { WARM_IP_TARGET: "5", WARM_ENI_TARGET: "1" } },
   },
   "minimum-without-warm": {
-    bad: { env: { MINIMUM_IP_TARGET: "10" } },
-    says: "WARM_IP_TARGET not set",
+    bad: { env: { ...prefix, MINIMUM_IP_TARGET: "22", WARM_IP_TARGET: "0" } },
+    says: "MINIMUM_IP_TARGET=22, WARM_IP_TARGET=0: a node's pool stops at 32 addresses (2 × /28)",
     good: { env: { MINIMUM_IP_TARGET: "10", WARM_IP_TARGET: "2" } },
   },
   "warm-ip-calls": {
@@ -106,6 +106,11 @@ const cases: Readonly<Record<string, { bad: Input; says: string; good: Input }>>
     bad: { env: prefix, nodes: [node({ instanceType: "m4.large" })] },
     says: "no prefixes",
     good: { env: prefix, nodes: [node()] },
+  },
+  "ipv6-settings": {
+    bad: { env: { ENABLE_IPv6: "true", ENABLE_IPv4: "false", ...prefix, ...custom } },
+    says: "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG is true",
+    good: { env: { ENABLE_IPv6: "true", ENABLE_IPv4: "false", ...prefix } },
   },
   "mixed-modes": {
     bad: {
@@ -212,6 +217,96 @@ describe("each rule", () => {
     expect(fine.findings.filter((finding) => finding.id === id)).toEqual([]);
     expect(fine.fine).toContain(id);
   });
+});
+
+describe("where the addresses of pods come from", () => {
+  const seen = (input: Input, id: string): string[] =>
+    examine(input)
+      .findings.filter((finding) => finding.id === id)
+      .map((finding) => `${finding.about}: ${finding.seen}`);
+  const pods = subnet("pods-a", { cidr: "100.64.0.0/24", freeBlocks: 1, prefixReservations: [] });
+  const byTag = { "kubernetes.io/role/cni": "1" };
+  const nodes = [node({ count: 4 })];
+
+  test("custom networking: from the subnet that the ENIConfig of the node names", () => {
+    const env = { ...custom, ...prefix };
+    const eniConfigs = [{ name: "us-west-2a", subnetId: "pods-a" }];
+    const input = { subnets: [a, b, pods], env, nodes, eniConfigs };
+    expect(seen(input, "prefix-fragmented")).toEqual([
+      "subnet pods-a (100.64.0.0/24): 1 whole free /28 blocks for 4 nodes, and no reservation",
+    ]);
+    const singles = { ...input, env: custom, nodes: [node({ count: 20 })] };
+    expect(seen(singles, "idle-addresses")).toEqual([
+      "subnet pods-a (100.64.0.0/24): about 200 of its 251 addresses idle with WARM_ENI_TARGET=1",
+    ]);
+  });
+
+  test("subnet discovery: from the tagged subnets of the zone, and from no others", () => {
+    const tagged = { ...pods, tags: byTag };
+    const elsewhere = { ...pods, id: "subnet-x", name: "x", zone: "us-west-2b", tags: byTag };
+    expect(seen({ subnets: [a, tagged, elsewhere], env: prefix, nodes }, "prefix-fragmented")).toEqual([
+      "subnet pods-a (100.64.0.0/24): 1 whole free /28 blocks for 4 nodes, and no reservation",
+    ]);
+  });
+
+  test("subnets for pods alone need no tag of load balancers; excluded ones do", () => {
+    const isPublic = false;
+    const private1 = subnet("private-a", { isPublic, tags: { "kubernetes.io/role/internal-elb": "1" } });
+    const untagged = subnet("pods-a", { isPublic });
+    const about = (input: Input): string[] => seen(input, "subnet-role-tags");
+    expect(about({ subnets: [private1, untagged] })).toHaveLength(1);
+    expect(about({ subnets: [private1, subnet("pods-a", { isPublic, tags: byTag })] })).toEqual([]);
+    const excluded = subnet("other-a", { isPublic, tags: { "kubernetes.io/role/cni": "0" } });
+    expect(about({ subnets: [private1, excluded] })).toHaveLength(1);
+    const eniConfigs = [{ name: "us-west-2a", subnetId: "subnet-pods-a" }];
+    expect(about({ subnets: [private1, untagged], eniConfigs })).toEqual([]);
+    expect(about({ subnets: [private1, untagged], env: custom, nodes: [node()] })).toEqual([]);
+  });
+});
+
+describe("which ENIConfig a node chooses", () => {
+  const missing = (env: Record<string, string>, more: Partial<NodeInput>): string =>
+    examine({ env: { ...custom, ...env }, nodes: [node(more)], eniConfigs: [] })
+      .findings.filter(({ id }) => id === "eniconfig-missing")
+      .map(({ seen }) => seen.slice(0, seen.indexOf(";")))
+      .join();
+
+  test("the external label, the annotation, the label, the zone of a node without labels, default", () => {
+    const keys = { ENI_CONFIG_LABEL_DEF: "example.com/net", ENI_CONFIG_ANNOTATION_DEF: "example.com/note" };
+    const labels = { "example.com/net": "by-label" };
+    const annotations = { "example.com/note": "by-note" };
+    expect(missing(keys, { labels })).toBe("wants the ENIConfig by-label");
+    expect(missing(keys, { labels, annotations })).toBe("wants the ENIConfig by-note");
+    const external = { ...labels, "vpc.amazonaws.com/externalEniConfig": "by-external" };
+    expect(missing(keys, { labels: external, annotations })).toBe("wants the ENIConfig by-external");
+    expect(missing(keys, {})).toBe("wants the ENIConfig default");
+    expect(missing({}, {})).toBe("wants the ENIConfig us-west-2a");
+    const usual = { "k8s.amazonaws.com/eniConfig": "usual" };
+    expect(missing({ ENI_CONFIG_LABEL_DEF: "" }, { labels: usual })).toBe("wants the ENIConfig usual");
+    expect(missing({ ENI_CONFIG_ANNOTATION_DEF: "example.com/note" }, { annotations: usual })).toBe(
+      "wants the ENIConfig us-west-2a",
+    );
+  });
+
+  test("one of any name must lie in the zone of the nodes that choose it", () => {
+    const env = { ...custom, ENI_CONFIG_LABEL_DEF: "example.com/net" };
+    const nodes = [node({ labels: { "example.com/net": "mine" } })];
+    const check = (subnetId: string) =>
+      examine({ env, nodes, subnets: [a, b], eniConfigs: [{ name: "mine", subnetId }] }).findings.map(
+        ({ seen }) => seen,
+      );
+    expect(check("subnet-private-b")).toEqual([
+      "its subnet private-b is in us-west-2b; node n1 in us-west-2a chooses it",
+    ]);
+    expect(check("subnet-private-a")).toEqual([]);
+    expect(check("subnet-gone")).toEqual(["its subnet subnet-gone is not among the VPC's"]);
+  });
+});
+
+test("a role by Pod Identity is one as well", () => {
+  const ids = (input: Input): string[] => examine(input).findings.map(({ id }) => id);
+  expect(ids({ serviceAccount: {}, podCredentials: ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] })).toEqual([]);
+  expect(ids({ serviceAccount: {}, podCredentials: [] })).toEqual(["cni-own-role"]);
 });
 
 test("worse cases are errors: a full subnet, no block left, more pods than addresses", () => {

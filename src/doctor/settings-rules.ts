@@ -1,9 +1,9 @@
 import { instanceLimits, supportsPrefixDelegation } from "../limits/instance-types.ts";
 import { podAddresses, recommendedCap } from "../limits/max-pods.ts";
+import { chosenEniConfig, customNetworking, isSubnet } from "./pod-homes.ts";
 import { isOn, type Rule, rule, type Sight, sources, targetOf } from "./rule.ts";
 
 const aboutAwsNode = "aws-node";
-const custom = "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG";
 /** Pods on the host network (aws-node, kube-proxy) need no address of the pool. */
 const hostPods = 2;
 
@@ -61,16 +61,26 @@ export const settingsRules: readonly Rule[] = [
     ["env"],
     {
       id: "minimum-without-warm",
-      severity: "warning",
+      severity: "error",
       title: "MINIMUM_IP_TARGET comes with WARM_IP_TARGET",
-      why: "Once the minimum is in use nothing is kept in reserve: every further pod waits for a call of EC2, and a burst is throttled.",
+      why: "The official aws-node is short of max(WARM_IP_TARGET − free, MINIMUM_IP_TARGET − held) addresses. With WARM_IP_TARGET at 0 that is never above 0 once the minimum is held: the pool stops there, and further pods stay in ContainerCreating. (eniverse's own ipamd calls EC2 for each of them.)",
       fix: "Set WARM_IP_TARGET too, 2 to 5 for most nodes.",
-      source: sources.targets,
+      source: "amazon-vpc-cni-k8s issue 3685; docs/eni-and-ip-target.md",
     },
-    ({ env }) =>
-      targetOf(env, "MINIMUM_IP_TARGET") !== undefined && targetOf(env, "WARM_IP_TARGET") === undefined
-        ? [{ about: aboutAwsNode, seen: `${named(env, "MINIMUM_IP_TARGET")}, WARM_IP_TARGET not set` }]
-        : [],
+    ({ env }) => {
+      const minimum = targetOf(env, "MINIMUM_IP_TARGET");
+      if (minimum === undefined || targetOf(env, "WARM_IP_TARGET") !== undefined) return [];
+      const blocks = Math.ceil(minimum / 16);
+      const stop = isOn(env, "ENABLE_PREFIX_DELEGATION")
+        ? `${blocks * 16} addresses (${blocks} × /28)`
+        : `${minimum} addresses`;
+      return [
+        {
+          about: aboutAwsNode,
+          seen: `MINIMUM_IP_TARGET=${minimum}, ${env.WARM_IP_TARGET === undefined ? "WARM_IP_TARGET not set" : `WARM_IP_TARGET=${env.WARM_IP_TARGET}`}: a node's pool stops at ${stop}`,
+        },
+      ];
+    },
   ),
   rule(
     ["env", "nodes"],
@@ -114,7 +124,7 @@ export const settingsRules: readonly Rule[] = [
         const most =
           podAddresses(limits, {
             prefixDelegation,
-            customNetworking: isOn(env, custom),
+            customNetworking: isOn(env, customNetworking),
             ...(maxEni === undefined ? {} : { maxEni }),
           }) + hostPods;
         const about = `node ${name}`;
@@ -138,8 +148,8 @@ export const settingsRules: readonly Rule[] = [
     {
       id: "prefix-needs-nitro",
       severity: "warning",
-      title: "Prefix mode is on for types that can hold prefixes",
-      why: "Xen types take no prefixes; ipamd falls back to single addresses there, so that the cluster has nodes of two modes.",
+      title: "Prefix mode and IPv6 are on for types that can hold prefixes",
+      why: "Xen types take no prefixes: ipamd falls back to single addresses there, so that the cluster has nodes of two modes, and in an IPv6 cluster it does not start.",
       fix: "Use Nitro types, or leave ENABLE_PREFIX_DELEGATION off.",
       source: sources.prefixes,
     },
@@ -149,8 +159,35 @@ export const settingsRules: readonly Rule[] = [
       return types.flatMap((type) => {
         const limits = instanceLimits(type);
         if (limits === undefined || supportsPrefixDelegation(limits)) return [];
-        return [{ about: `instance type ${type}`, seen: `hypervisor ${limits.hypervisor}: no prefixes` }];
+        return [
+          {
+            about: `instance type ${type}`,
+            seen: `hypervisor ${limits.hypervisor}: no prefixes`,
+            ...(isOn(env, "ENABLE_IPv6") ? { severity: "error" as const } : {}),
+          },
+        ];
       });
+    },
+  ),
+  rule(
+    ["env"],
+    {
+      id: "ipv6-settings",
+      severity: "error",
+      title: "An IPv6 cluster has prefixes, and nothing that is for IPv4 alone",
+      why: "aws-node refuses to start with ENABLE_IPv6=true when ENABLE_IPv4 is true too, when ENABLE_PREFIX_DELEGATION is not, or with custom networking.",
+      fix: "Set ENABLE_IPv4=false and ENABLE_PREFIX_DELEGATION=true, and take AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG away.",
+      source: sources.ipv6,
+    },
+    ({ env }) => {
+      if (!isOn(env, "ENABLE_IPv6")) return [];
+      const seen = [
+        // Not set means on.
+        ...(env.ENABLE_IPv4 === undefined || isOn(env, "ENABLE_IPv4") ? ["ENABLE_IPv4 is not false"] : []),
+        ...(isOn(env, "ENABLE_PREFIX_DELEGATION") ? [] : ["ENABLE_PREFIX_DELEGATION is not true"]),
+        ...(isOn(env, customNetworking) ? [`${customNetworking} is true`] : []),
+      ];
+      return seen.map((each) => ({ about: aboutAwsNode, seen: each }));
     },
   ),
   rule(
@@ -200,21 +237,16 @@ export const settingsRules: readonly Rule[] = [
       severity: "error",
       title: "With custom networking every node finds its ENIConfig",
       why: "Without it ipamd attaches no ENI, and the node never becomes Ready.",
-      fix: "Create one ENIConfig a zone, named after it, and set ENI_CONFIG_LABEL_DEF=topology.kubernetes.io/zone.",
+      fix: "Create one ENIConfig a zone, named after it, and set ENI_CONFIG_LABEL_DEF=topology.kubernetes.io/zone; or give every node the label or annotation that ENI_CONFIG_LABEL_DEF and ENI_CONFIG_ANNOTATION_DEF name.",
       source: sources.custom,
     },
     ({ env, nodes, eniConfigs }) => {
-      if (!isOn(env, custom)) return [];
-      return nodes.flatMap(({ name, zone, eniConfig }) => {
-        const wanted =
-          eniConfig ?? (env.ENI_CONFIG_LABEL_DEF === "topology.kubernetes.io/zone" ? zone : "default");
-        if (eniConfigs.some((config) => config.name === wanted)) return [];
-        return [
-          {
-            about: `node ${name}`,
-            seen: `wants the ENIConfig ${wanted}; there are ${eniConfigs.map((config) => config.name).join(", ") || "none"}`,
-          },
-        ];
+      if (!isOn(env, customNetworking)) return [];
+      const there = eniConfigs.map(({ name }) => name).join(", ") || "none";
+      return nodes.flatMap((node) => {
+        const wanted = chosenEniConfig(node, env);
+        if (eniConfigs.some(({ name }) => name === wanted)) return [];
+        return [{ about: `node ${node.name}`, seen: `wants the ENIConfig ${wanted}; there are ${there}` }];
       });
     },
   ),
@@ -228,15 +260,22 @@ export const settingsRules: readonly Rule[] = [
       fix: "Correct spec.subnet of the ENIConfig.",
       source: sources.custom,
     },
-    ({ env, eniConfigs, subnets }) => {
-      if (!isOn(env, custom)) return [];
+    ({ env, eniConfigs, subnets, nodes = [] }) => {
+      if (!isOn(env, customNetworking)) return [];
       const zones = new Set(subnets.map(({ zone }) => zone));
       return eniConfigs.flatMap(({ name, subnetId }) => {
-        const subnet = subnets.find(({ id }) => id === subnetId);
+        const subnet = subnets.find((each) => isSubnet(each, subnetId));
         const about = `ENIConfig ${name}`;
         if (subnet === undefined) return [{ about, seen: `its subnet ${subnetId} is not among the VPC's` }];
-        if (!zones.has(name) || subnet.zone === name) return [];
-        return [{ about, seen: `its subnet ${subnet.name} is in ${subnet.zone}` }];
+        const where = `its subnet ${subnet.name} is in ${subnet.zone}`;
+        if (zones.has(name) && subnet.zone !== name) return [{ about, seen: where }];
+        // Whatever it is called: the nodes that choose it tell the zone that it must be in.
+        const strangers = nodes.filter(
+          (node) => node.zone !== subnet.zone && chosenEniConfig(node, env) === name,
+        );
+        const [first] = strangers;
+        if (first === undefined || zones.has(name)) return [];
+        return [{ about, seen: `${where}; node ${first.name} in ${first.zone} chooses it` }];
       });
     },
   ),

@@ -1,16 +1,30 @@
 import { cidr4Size, parseCidr4 } from "../addr/cidr.ts";
 import { instanceLimits } from "../limits/instance-types.ts";
-import { isOn, type NodeInput, type Rule, rule, type SubnetInput, sources, targetOf } from "./rule.ts";
+import { customNetworking, isSubnet as is, isTaggedForPods, nodesWithPodsIn } from "./pod-homes.ts";
+import {
+  type Input,
+  isOn,
+  type NodeInput,
+  type Rule,
+  rule,
+  type SubnetInput,
+  sources,
+  targetOf,
+} from "./rule.ts";
 
 /** AWS keeps five addresses of each subnet. */
 const reservedByVpc = 5;
 const usableOf = ({ cidr }: SubnetInput): number => cidr4Size(parseCidr4(cidr)) - reservedByVpc;
 const words = ({ name, cidr }: SubnetInput): string => `subnet ${name} (${cidr})`;
-const is = (subnet: SubnetInput, nameOrId: string): boolean =>
-  subnet.id === nameOrId || subnet.name === nameOrId;
 
 const nodesIn = (subnet: SubnetInput, nodes: readonly NodeInput[]): NodeInput[] =>
   nodes.filter(({ subnets }) => subnets?.some((name) => is(subnet, name)));
+
+/** No load balancer is looked for in it: ENIConfigs or the tag for pods name it, or custom networking has it for pods. */
+function isForPodsAlone(subnet: SubnetInput, { eniConfigs = [], env = {}, nodes }: Input): boolean {
+  if (isTaggedForPods(subnet) || eniConfigs.some(({ subnetId }) => is(subnet, subnetId))) return true;
+  return isOn(env, customNetworking) && nodes !== undefined && nodesIn(subnet, nodes).length === 0;
+}
 
 const elb = "kubernetes.io/role/elb";
 const internalElb = "kubernetes.io/role/internal-elb";
@@ -112,11 +126,12 @@ export const subnetRules: readonly Rule[] = [
       fix: "Reserve part of the subnet (aws ec2 create-subnet-cidr-reservation --reservation-type prefix), or put pods into a fresh subnet.",
       source: sources.prefixes,
     },
-    ({ subnets, env, nodes }) => {
+    (input) => {
+      const { subnets, env } = input;
       if (!isOn(env, "ENABLE_PREFIX_DELEGATION") || isOn(env, "ENABLE_IPv6")) return [];
       return subnets.flatMap((subnet) => {
         const { freeBlocks, prefixReservations = [] } = subnet;
-        const here = nodesIn(subnet, nodes).reduce((sum, { count = 1 }) => sum + count, 0);
+        const here = Math.ceil(nodesWithPodsIn(subnet, input).reduce((sum, { count }) => sum + count, 0));
         if (freeBlocks === undefined || prefixReservations.length > 0 || here === 0) return [];
         if (freeBlocks >= 2 * here) return [];
         const seen = `${freeBlocks} whole free /28 blocks for ${here} nodes, and no reservation`;
@@ -134,18 +149,16 @@ export const subnetRules: readonly Rule[] = [
       fix: "Set WARM_IP_TARGET (2 to 5) and MINIMUM_IP_TARGET (the pods a node usually runs); see eniverse plan warm.",
       source: sources.targets,
     },
-    ({ subnets, nodes, env }) => {
+    (input) => {
+      const { subnets, env } = input;
       const isCounted =
         targetOf(env, "WARM_IP_TARGET") !== undefined || targetOf(env, "MINIMUM_IP_TARGET") !== undefined;
       const wantsEnis = Number(env.WARM_ENI_TARGET ?? 1);
       if (isCounted || wantsEnis < 1 || isOn(env, "ENABLE_PREFIX_DELEGATION")) return [];
-      if (isOn(env, "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG")) return [];
       return subnets.flatMap((subnet) => {
-        const idle = nodesIn(subnet, nodes).reduce(
-          (sum, { instanceType, count = 1, subnets: homes = [] }) => {
-            const perEni = instanceLimits(instanceType)?.ipv4PerEni ?? 0;
-            return sum + (count / Math.max(1, homes.length)) * perEni * wantsEnis;
-          },
+        const idle = nodesWithPodsIn(subnet, input).reduce(
+          (sum, { node, count }) =>
+            sum + count * (instanceLimits(node.instanceType)?.ipv4PerEni ?? 0) * wantsEnis,
           0,
         );
         const share = idle / usableOf(subnet);
@@ -169,13 +182,11 @@ export const subnetRules: readonly Rule[] = [
       fix: `Tag public subnets ${elb}=1 and private ones ${internalElb}=1.`,
       source: "AWS Load Balancer Controller: subnet discovery",
     },
-    ({ subnets }) =>
-      subnets
+    (input) =>
+      input.subnets
         .filter(({ isPublic, cidr }) => isPublic !== undefined && parseCidr4(cidr).bits < 28)
-        .filter(
-          ({ isPublic, tags }) =>
-            tags[isPublic ? elb : internalElb] === undefined && tags["kubernetes.io/role/cni"] === undefined,
-        )
+        .filter(({ isPublic, tags }) => tags[isPublic ? elb : internalElb] === undefined)
+        .filter((subnet) => !isForPodsAlone(subnet, input))
         .map((subnet) => ({ about: words(subnet), seen: `no tag ${subnet.isPublic ? elb : internalElb}` })),
   ),
   rule(

@@ -18,12 +18,12 @@ export const workloadRules: readonly Rule[] = [
       fix: "Bind a role with AmazonEKS_CNI_Policy to the service account aws-node (IRSA or Pod Identity), and take the policy off the node's role.",
       source: sources.vpcCni,
     },
-    ({ serviceAccount }) =>
-      serviceAccount["eks.amazonaws.com/role-arn"] === undefined
+    ({ serviceAccount, podCredentials }) =>
+      serviceAccount["eks.amazonaws.com/role-arn"] === undefined && (podCredentials ?? []).length === 0
         ? [
             {
               about: "service account kube-system/aws-node",
-              seen: "no annotation eks.amazonaws.com/role-arn",
+              seen: `no annotation eks.amazonaws.com/role-arn, and ${podCredentials === undefined ? "its pods, which may have Pod Identity, were not shown" : "no Pod Identity in its pods"}`,
             },
           ]
         : [],

@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
+import { parse } from "yaml";
 import { parseCidr4 } from "../../addr/cidr.ts";
 import { EniverseError, messageOf } from "../../base/error.ts";
 import { examine, fails } from "../../doctor/examine.ts";
 import { type Exported, inputOf } from "../../doctor/read-json.ts";
-import { inputOfLab } from "../../doctor/read-lab-file.ts";
+import { eniConfigsOfPlan, inputOfLab } from "../../doctor/read-lab-file.ts";
 import type { Input, Severity } from "../../doctor/rule.ts";
 import { readLabConfig } from "../../lab/config-file.ts";
 import type { VpcPlan } from "../../plan/vpc.ts";
 import { labFileOf } from "../../plan/vpc-lab.ts";
 import { exportLab } from "../lab-export.ts";
 import { type OutputFormat, outputFormat, printAnswer } from "../output.ts";
+import { list, refuseFlags } from "../plan-flags.ts";
 import { jsonOf } from "../plan-sources.ts";
 import { printExamination } from "../views/doctor.ts";
 
@@ -18,6 +20,8 @@ interface Flags {
   readonly lab?: boolean;
   readonly subnets?: string;
   readonly enis?: string;
+  readonly vpc?: string;
+  readonly reservations?: readonly string[];
   readonly nodes?: string;
   readonly pods?: string;
   readonly daemonsets?: string;
@@ -31,10 +35,12 @@ export function addDoctor(program: Command): void {
   program
     .command("doctor")
     .description("Hold a lab, exported JSON, a plan or a lab.yaml against good practice; see docs/doctor.md")
-    .argument("[file]", "a lab.yaml, or the JSON of `eniverse plan vpc -o json`")
+    .argument("[file]", "a lab.yaml, or what `eniverse plan vpc -o json` (or yaml) printed")
     .option("--lab", "the running lab")
     .option("--subnets <file>", "JSON of aws ec2 describe-subnets")
     .option("--enis <file>", "JSON of aws ec2 describe-network-interfaces")
+    .option("--vpc <id>", "with --subnets or --enis: only this VPC")
+    .option("--reservations <files>", "JSON of aws ec2 get-subnet-cidr-reservations, a file a subnet", list)
     .option("--nodes <file>", "JSON of kubectl get nodes -o json")
     .option("--pods <file>", "JSON of kubectl get pods -A -o json")
     .option("--daemonsets <file>", "JSON of kubectl get ds -A -o json, or of aws-node alone")
@@ -50,9 +56,12 @@ export function addDoctor(program: Command): void {
     .addHelpText(
       "after",
       `
+The status is 1 when a rule of severity error found something; with --fail-on warning also for warnings.
+
 Examples:
   eniverse doctor --lab
   eniverse doctor lab.yaml --fail-on warning
+  eniverse plan vpc --nodes 60 --pods-per-node 20 -o json > plan.json && eniverse doctor plan.json
   eniverse doctor --subnets subnets.json --enis enis.json --nodes nodes.json --daemonsets ds.json`,
     )
     .action(async (file: string | undefined, flags: Flags, command: Command) => {
@@ -74,16 +83,22 @@ async function inputFor(file: string | undefined, flags: Flags, command: Command
       wanted: "one of --lab, a file, or exported JSON (--subnets, --enis, --nodes, --pods, --daemonsets …)",
     });
   }
+  if (flags.subnets === undefined) {
+    refuseFlags(flags, ["reservations"], "--subnets FILE with it");
+    if (flags.enis === undefined) refuseFlags(flags, ["vpc"], "--subnets FILE or --enis FILE with it");
+  }
   if (flags.lab) return exportLab(command);
-  return file === undefined ? inputOf(exported) : inputOfFile(file);
+  return file === undefined ? inputOf(exported, flags.vpc) : inputOfFile(file);
 }
 
-function exportedBy({ subnets, enis, nodes, pods, daemonsets, serviceAccount, eniconfigs }: Flags): Exported {
+function exportedBy(flags: Flags): Exported {
+  const { subnets, enis, nodes, pods, daemonsets, serviceAccount, eniconfigs, reservations } = flags;
   const part = (name: keyof Exported, file: string | undefined): Exported =>
     file === undefined ? {} : { [name]: jsonOf(file) };
   return {
     ...part("subnets", subnets),
     ...part("enis", enis),
+    ...(reservations === undefined ? {} : { reservations: reservations.map(jsonOf) }),
     ...part("nodes", nodes),
     ...part("pods", pods),
     ...part("daemonSets", daemonsets),
@@ -107,9 +122,30 @@ function inputOfFile(file: string): Input {
     vpcCidr: parseCidr4("10.0.0.0/16"),
     awsNodeEnv: {},
   };
-  const plan = text.trimStart().startsWith("{") ? (jsonOf(file) as Partial<VpcPlan>) : undefined;
-  const lab = plan?.awsNodeEnv === undefined ? text : JSON.stringify(labFileOf(plan as VpcPlan).config);
-  return inputOfLab(readLabConfig(lab, file, "doctor", shape));
+  const plan = planIn(text, file);
+  if (plan === undefined) return inputOfLab(readLabConfig(text, file, "doctor", shape));
+  const lab = readLabConfig(JSON.stringify(labFileOf(plan).config), file, "doctor", shape);
+  return { ...inputOfLab(lab), ...eniConfigsOfPlan(plan.eniConfigs) };
+}
+
+/** The plan in a file; undefined when it is something else. Throws `invalid_argument` when only a part of one is there. */
+function planIn(text: string, file: string): VpcPlan | undefined {
+  let value: Partial<VpcPlan> | null;
+  try {
+    value = parse(text) as Partial<VpcPlan> | null;
+  } catch {
+    // The reader of lab files says what is wrong, and on which line.
+    return undefined;
+  }
+  if (typeof value !== "object" || value?.awsNodeEnv === undefined) return undefined;
+  const { subnets, nodeGroups, eniConfigs, routeTables, vpc } = value;
+  if ([subnets, nodeGroups, eniConfigs, routeTables, vpc?.cidrs].every(Array.isArray))
+    return value as VpcPlan;
+  throw new EniverseError("invalid_argument", {
+    attempted: `read ${file}`,
+    found: `a plan with ${Object.keys(value).join(", ")}`,
+    wanted: "all of what eniverse plan vpc -o json prints",
+  });
 }
 
 function severity(text: string): Severity {
