@@ -11,6 +11,7 @@ import {
   pods,
 } from "../../kube/resources.ts";
 import { inNetns, Netns } from "../../linux/netns.ts";
+import { allPids } from "../../linux/process.ts";
 import { ClusterBed, echoDeployment, isReady } from "../test-bed.ts";
 import { execInPod } from "./exec-client.ts";
 
@@ -92,6 +93,14 @@ async function exec(
     onStderr: (chunk) => err.push(chunk),
   });
   return { code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() };
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  } catch {
+    return "";
+  }
 }
 
 const logOf = async (pod: string, query = ""): Promise<Response> =>
@@ -353,6 +362,19 @@ describe.skipIf(!isRoot)("a node", () => {
     while (!existsSync(file)) await Bun.sleep(10);
     await remove("hooked");
     expect(readFileSync(file, "utf8")).toBe("start\nstop\nterm\n");
+  });
+
+  test("what still runs in a pod's network ends with the pod: commands of exec, children that ran away", async () => {
+    const mark = `${process.pid}.125`;
+    await bed.client.create(pods, shellPod("strayed", `setsid sleep 1${mark} & exec sleep 1000`));
+    await ready("strayed");
+    const command = exec("strayed", ["sleep", `2${mark}`]);
+    const running = () => allPids().filter((pid) => commandLine(pid).endsWith(mark)).length;
+    while (running() < 2) await Bun.sleep(10);
+    await remove("strayed");
+    expect((await command).code).toBe(137);
+    while (running() > 0) await Bun.sleep(10);
+    await nothingLeft();
   });
 
   test("a reboot takes the processes and sandboxes; the pods come back with new ones", async () => {

@@ -12,6 +12,7 @@ import { check, MS_BIND, MS_REC, MS_SHARED, raw } from "../../linux/libc.ts";
 import { createNetns, deleteNetns, Netns } from "../../linux/netns.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
 import { type Bandwidth, bandwidthOf } from "./bandwidth.ts";
+import { killLeftovers } from "./leftovers.ts";
 import type { SandboxState } from "./state.ts";
 
 const ifName = "eth0";
@@ -74,7 +75,9 @@ export class Sandboxes {
   async remove(pod: Pod, sandbox: SandboxState): Promise<void> {
     const { netns } = sandbox;
     if (netns === undefined) return;
-    const sound = { ...attachment(pod, sandbox), netns: this.isIntact(sandbox) ? netns : "" };
+    const intact = this.isIntact(sandbox);
+    if (intact && sandbox.inode !== undefined) killLeftovers(sandbox.inode);
+    const sound = { ...attachment(pod, sandbox), netns: intact ? netns : "" };
     try {
       for (const list of this.#configsOf(sandbox)) await deleteNetwork(list, sound, this.#chain());
     } catch (error) {
