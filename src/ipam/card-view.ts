@@ -1,4 +1,5 @@
 import { addressesPerPrefix, type CardTargets, cardTargets, type Settings } from "./settings.ts";
+import { type Ask, askOf, roomExpiresAt, type SubnetRoom } from "./subnet-room.ts";
 import type { Counts } from "./targets.ts";
 import {
   type Action,
@@ -10,9 +11,6 @@ import {
   type RuleName,
   retryKey,
 } from "./types.ts";
-
-/** EC2 said that a subnet has no room: how long it is left alone, in milliseconds. */
-export const insufficientBackOffMs = 120_000;
 
 /** One card of a node with what is under way on it taken into account; made anew for each decision. */
 export class CardView {
@@ -131,26 +129,60 @@ export class CardView {
     return maxEni - this.state.unmanagedEnis - (trunkComes ? 1 : 0);
   }
 
-  /** When the subnet may be asked again; undefined: now. */
-  subnetBlockedUntil(subnetId: string): number | undefined {
-    return this.#blockedUntil(this.#node.insufficientAt.get(subnetId));
+  /** How many slots of an ENI in the subnet may be asked for now, when pods wait for `urgent` of them. */
+  askOfSubnet(subnetId: string, urgent: number): Ask {
+    return askOf(this.#node.subnetRoom.get(subnetId), 0, urgent, this.#now);
   }
 
-  /** Subnets that are to be left alone now. */
-  get blockedSubnets(): string[] {
-    return [...this.#node.insufficientAt.keys()].filter(
-      (subnetId) => this.subnetBlockedUntil(subnetId) !== undefined,
+  /** When the subnet may be asked again; undefined: now. */
+  subnetBlockedUntil(subnetId: string): number | undefined {
+    return this.#blockedUntil(this.#node.subnetRoom.get(subnetId), 0);
+  }
+
+  /** How many slots a new ENI may be asked for with now; subnets in `busy` are answering already. */
+  askOfNewEni(urgent: number, busy: (subnetId: string) => boolean): Ask {
+    const known = this.#subnetsForNewEnis();
+    if (known === undefined || known.length === 0)
+      return askOf(this.#node.newEniRoom, this.#ownSlots, urgent, this.#now);
+    const asks = known.map((subnetId) => this.#askForNewEni(subnetId, urgent, busy));
+    return asks.reduce((best, ask) => (ask.most > best.most ? ask : best));
+  }
+
+  /** Subnets that are not to be asked for a new ENI with `count` slots. */
+  subnetsWithoutRoom(count: number, urgent: number, busy: (subnetId: string) => boolean): string[] {
+    return [...this.#node.subnetRoom.keys()].filter(
+      (subnetId) => this.#askForNewEni(subnetId, urgent, busy).most < count,
     );
   }
 
   /** When an ENI may be created; undefined: now. */
   get createBlockedUntil(): number | undefined {
     const known = this.#subnetsForNewEnis();
-    if (known === undefined || known.length === 0) return this.#blockedUntil(this.#node.createFailedAt);
+    if (known === undefined || known.length === 0)
+      return this.#blockedUntil(this.#node.newEniRoom, this.#ownSlots);
     const until = known
-      .map((subnetId) => this.subnetBlockedUntil(subnetId))
+      .map((subnetId) => this.#blockedUntil(this.#node.subnetRoom.get(subnetId), this.#ownSlots))
       .filter((time) => time !== undefined);
     return until.length < known.length ? undefined : Math.min(...until);
+  }
+
+  /** True while a request is under way that draws on the subnet. */
+  isAsking(subnetId: string): boolean {
+    return this.#node.inFlight.some(
+      ({ action }) =>
+        (action.kind === "assign" && action.subnetId === subnetId) ||
+        (action.kind === "create-eni" && !action.avoidSubnets.includes(subnetId)),
+    );
+  }
+
+  /** An ENI's own address comes from the subnet as well; prefixes are counted apart from it. */
+  get #ownSlots(): number {
+    return this.settings.mode === "secondary-ip" ? 1 : 0;
+  }
+
+  #askForNewEni(subnetId: string, urgent: number, busy: (subnetId: string) => boolean): Ask {
+    const ask = askOf(this.#node.subnetRoom.get(subnetId), this.#ownSlots, urgent, this.#now);
+    return ask.careful && busy(subnetId) ? { ...ask, most: 0 } : ask;
   }
 
   #subnetsForNewEnis(): readonly string[] | undefined {
@@ -159,10 +191,9 @@ export class CardView {
     return this.enis.filter(({ primary }) => primary).map(({ subnetId }) => subnetId);
   }
 
-  /** Still blocked when the elapsed time equals the back-off. */
-  #blockedUntil(failedAt: number | undefined): number | undefined {
-    if (failedAt === undefined || this.#now - failedAt > insufficientBackOffMs) return undefined;
-    return failedAt + insufficientBackOffMs + 1;
+  #blockedUntil(room: SubnetRoom | undefined, own: number): number | undefined {
+    if (room === undefined || askOf(room, own, 0, this.#now).most > 0) return undefined;
+    return roomExpiresAt(room);
   }
 
   reason(

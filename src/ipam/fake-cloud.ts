@@ -1,10 +1,11 @@
 import { formatIpv4, ipv4 } from "../addr/ipv4.ts";
 import { EniverseError } from "../base/error.ts";
+import { seededRandom } from "../base/random.ts";
 import { decide } from "./decide.ts";
 import { NodeLedger } from "./node.ts";
 import { createPool } from "./pool.ts";
 import { effectiveSettings, type InstanceFacts, type Settings, type SettingsInput } from "./settings.ts";
-import type { Action, Decision, InFlight, Outcome, PodKey, Pool } from "./types.ts";
+import type { Action, CreateEniAction, Decision, InFlight, Outcome, PodKey, Pool } from "./types.ts";
 
 /** The key of pod number `n`. */
 export function podKey(n: number): PodKey {
@@ -32,6 +33,8 @@ export class FakeCloud {
   readonly calls: Action[] = [];
   /** Subnets that have no room. */
   readonly fullSubnets = new Set<string>();
+  /** Addresses (prefixes in prefix mode) that are left in a subnet; unlimited when absent. */
+  readonly roomLeft = new Map<string, number>();
   #nextAddress = 0x0a00_0100;
   #nextEni = 1;
   #pods = 0;
@@ -50,6 +53,7 @@ export class FakeCloud {
         pool: createPool({ card, mode, cooldownMs }),
         unmanagedEnis: 0,
       })),
+      seededRandom(1),
     );
     this.ledger.maxPods = options.maxPods;
     if (options.primary !== false) {
@@ -158,9 +162,19 @@ export class FakeCloud {
   }
 
   #outcome(action: Action): Outcome {
-    const subnetId = action.kind === "assign" ? action.subnetId : "subnet-a";
-    if (this.fullSubnets.has(subnetId) && (action.kind === "assign" || action.kind === "create-eni")) {
-      return { kind: "failed", error: "InsufficientFreeAddressesInSubnet", insufficientSubnets: [subnetId] };
+    if (action.kind === "assign" || action.kind === "create-eni") {
+      const subnetId = action.kind === "assign" ? action.subnetId : this.#placeOf(action);
+      const own = action.kind === "create-eni" && action.what === "addresses" ? 1 : 0;
+      const left = this.fullSubnets.has(subnetId)
+        ? 0
+        : (this.roomLeft.get(subnetId) ?? Number.POSITIVE_INFINITY);
+      if (action.count + own > left)
+        return {
+          kind: "failed",
+          error: "InsufficientFreeAddressesInSubnet",
+          insufficientSubnets: [subnetId],
+        };
+      if (this.roomLeft.has(subnetId)) this.roomLeft.set(subnetId, left - action.count - own);
     }
     if (action.kind === "assign") return { kind: "assigned", ...this.#give(action.what, action.count) };
     if (action.kind !== "create-eni") return { kind: "done" };
@@ -171,7 +185,7 @@ export class FakeCloud {
         id: `eni-${number}`,
         deviceNumber: number,
         routeTable: number + 1,
-        subnetId,
+        subnetId: this.#placeOf(action),
         primaryAddress: formatIpv4(ipv4(this.#nextAddress++)),
         primary: false,
         trunk: false,
@@ -180,6 +194,11 @@ export class FakeCloud {
       },
       ...this.#give(action.what, action.count),
     };
+  }
+
+  #placeOf({ avoidSubnets }: CreateEniAction): string {
+    const places = this.ledger.newEniSubnets ?? ["subnet-a"];
+    return places.find((place) => !avoidSubnets.includes(place)) ?? "subnet-a";
   }
 
   #give(what: string, count: number): { addresses: string[]; prefixes: string[] } {

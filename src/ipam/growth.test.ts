@@ -92,35 +92,106 @@ describe("growing", () => {
     expect(actionsOf(cloud.decide())).toMatchObject([{ kind: "assign", count: 2 }]);
   });
 
-  test("S19: with its own subnet full, an ENI elsewhere is tried, and the full subnet left alone for 120 s", () => {
+  test("S19: with its own subnet short, an ENI elsewhere is tried, and a full subnet left alone for 120 s", () => {
     const cloud = cloudWith({ warmEniTarget: 1 }, { "eni-0": singles(4) });
-    cloud.fullSubnets.add("subnet-a");
+    cloud.ledger.newEniSubnets = ["subnet-a", "subnet-b"];
+    cloud.fullSubnets.add("subnet-a").add("subnet-b");
     const [assign] = cloud.begin();
     if (assign === undefined) throw new Error("nothing begun");
     cloud.finish(assign);
-    const failedAt = cloud.now;
-    expect(actionsOf(cloud.decide())).toEqual([
-      { kind: "create-eni", card: 0, what: "addresses", count: 14, avoidSubnets: ["subnet-a"] },
+    const elsewhere = { kind: "create-eni", card: 0, what: "addresses", avoidSubnets: ["subnet-a"] } as const;
+    expect(actionsOf(cloud.decide())).toMatchObject([
+      { kind: "assign", eniId: "eni-0", count: 5 },
+      { ...elsewhere, count: 14 },
     ]);
-    for (const create of cloud.begin()) cloud.finish(create);
+    for (let begun = cloud.begin(); begun.length > 0; begun = cloud.begin())
+      for (const each of begun) cloud.finish(each);
+    const asked = (kind: Action["kind"]) =>
+      cloud.calls.flatMap((action) => (action.kind === kind && "count" in action ? action.count : []));
+    expect(asked("assign")).toEqual([10, 5, 2, 1]);
+    expect(asked("create-eni")).toEqual([14, 7, 3, 1]);
+    const failedAt = cloud.now;
     expect(cloud.decide()).toMatchObject({ actions: [], wakeAt: failedAt + 120_001 });
     expect(rulesOf(cloud.decide())).toEqual(["insufficient-back-off", "create-back-off"]);
     cloud.now = failedAt + 120_000;
     expect(cloud.decide().actions).toEqual([]);
+    // Then one is tried before many are asked for again.
     cloud.now = failedAt + 120_001;
-    expect(actionsOf(cloud.decide())[0]).toMatchObject({ kind: "assign", eniId: "eni-0" });
+    expect(actionsOf(cloud.decide())).toMatchObject([
+      { kind: "assign", eniId: "eni-0", count: 1 },
+      { kind: "create-eni", count: 1, avoidSubnets: ["subnet-a"] },
+    ]);
+  });
+
+  test("pods get the last addresses of a subnet: fewer are asked for until EC2 says yes", () => {
+    const cloud = cloudWith({ warmEniTarget: 1, subnetDiscovery: false }, { "eni-0": singles(14, 9) });
+    cloud.roomLeft.set("subnet-a", 9);
+    cloud.land(14);
+    cloud.land(18);
+    const counts: string[] = [];
+    for (let begun = cloud.begin(); begun.length > 0; begun = cloud.begin()) {
+      for (const each of begun) {
+        counts.push(`${each.action.kind} ${"count" in each.action ? each.action.count : ""}`);
+        cloud.finish(each);
+      }
+      cloud.land(17);
+      cloud.land(18);
+    }
+    expect(cloud.ledger.waiting.anyCard).toBe(0);
+    // Four pods and a warm ENI want two ENIs. Then four are asked for, and what is left, the warm target gets.
+    expect(counts.slice(0, 2)).toEqual(["create-eni 14", "create-eni 14"]);
+    expect(counts.slice(2)).toEqual(["create-eni 4", "assign 5", "assign 1", "assign 2", "assign 1"]);
+    expect(cloud.roomLeft.get("subnet-a")).toBe(0);
+    expect(cloud.decide().actions).toEqual([]);
+  });
+
+  test("prefixes are asked for in fewer numbers too, for an ENI that is there and for a new one", () => {
+    const cloud = cloudWith(
+      { prefixDelegation: true, warmPrefixTarget: 4, subnetDiscovery: false },
+      { "eni-0": [] },
+      { ipv4PerEni: 5 },
+    );
+    cloud.roomLeft.set("subnet-a", 2);
+    const doAll = (of: FakeCloud): void => {
+      for (let begun = of.begin(); begun.length > 0; begun = of.begin())
+        for (const each of begun) of.finish(each);
+    };
+    doAll(cloud);
+    expect(cloud.calls.map((action) => ("count" in action ? action.count : 0))).toEqual([4, 2, 1]);
+    expect(cloud.pool.stats(cloud.now).prefixes).toBe(2);
+
+    const full = cloudWith(
+      { prefixDelegation: true, warmPrefixTarget: 3, subnetDiscovery: false },
+      { "eni-0": ["10.0.9.16/28"] },
+      { ipv4PerEni: 2 },
+    );
+    full.roomLeft.set("subnet-a", 1);
+    doAll(full);
+    expect(full.slots()).toEqual([1, 1]);
   });
 
   test("with discovery off, a full subnet stops new ENIs too; with it on, another known subnet takes them", () => {
+    const full = { slots: 0, at: 1_000_000 };
     const off = cloudWith({ subnetDiscovery: false }, { "eni-0": singles(4) });
-    off.ledger.insufficientAt.set("subnet-a", off.now);
+    off.ledger.subnetRoom.set("subnet-a", full);
     expect(off.decide().actions).toEqual([]);
     const on = cloudWith({}, { "eni-0": singles(4) });
-    on.ledger.insufficientAt.set("subnet-a", on.now);
+    on.ledger.subnetRoom.set("subnet-a", full);
     on.ledger.newEniSubnets = ["subnet-a", "subnet-b"];
     expect(actionsOf(on.decide())).toMatchObject([{ kind: "create-eni" }]);
     on.ledger.newEniSubnets = ["subnet-a"];
     expect(on.decide().actions).toEqual([]);
+  });
+
+  test("in a subnet that is short, one request waits for the answer to the other", () => {
+    const cloud = cloudWith({ subnetDiscovery: false }, { "eni-0": singles(4), "eni-1": singles(4, 2) });
+    cloud.ledger.subnetRoom.set("subnet-a", { slots: 6, at: cloud.now });
+    cloud.land(8);
+    cloud.land(20);
+    expect(cloud.begin().map(({ action }) => action)).toMatchObject([
+      { kind: "assign", eniId: "eni-0", count: 3 },
+    ]);
+    expect(cloud.decide().actions).toEqual([]);
   });
 
   test("another failure holds back only its like, longer each time", () => {
@@ -139,7 +210,30 @@ describe("growing", () => {
       pauses.push(until - cloud.now);
       cloud.now = until;
     }
-    expect(pauses).toEqual([5000, 10_000, 20_000, 40_000, 60_000, 60_000]);
+    for (const [round, window] of [5000, 10_000, 20_000, 40_000, 60_000, 60_000].entries()) {
+      expect(pauses[round]).toBeGreaterThanOrEqual(0.8 * window);
+      expect(pauses[round]).toBeLessThanOrEqual(window);
+    }
+  });
+
+  test("actions that were under way together fail together: one pause, not one for each", () => {
+    const cloud = cloudWith({ warmEniTarget: 2 }, { "eni-0": singles(14) });
+    cloud.land(20);
+    const begun = cloud.begin();
+    expect(begun.length).toBeGreaterThan(1);
+    const throttled = {
+      kind: "failed",
+      error: "Throttling",
+      insufficientSubnets: [],
+      throttled: true,
+    } as const;
+    for (const { id } of begun) {
+      cloud.now += 100;
+      cloud.ledger.finish(id, throttled, cloud.now);
+    }
+    const pause = (cloud.ledger.retryAt.get("create-eni 0 ") ?? 0) - cloud.now;
+    expect(pause).toBeLessThanOrEqual(10_000);
+    expect(rulesOf(cloud.decide())).toContain("retry-back-off");
   });
 
   test("S20: nothing is grown or freed on a cordoned node unless that is wanted", () => {

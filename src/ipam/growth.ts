@@ -1,6 +1,14 @@
 import type { CardView } from "./card-view.ts";
 import { type Counts, type Shortage, shortage } from "./targets.ts";
-import type { Action, AssignAction, EniView, NodeState, PlannedAction, Reason } from "./types.ts";
+import type {
+  Action,
+  AssignAction,
+  CreateEniAction,
+  EniView,
+  NodeState,
+  PlannedAction,
+  Reason,
+} from "./types.ts";
 
 /** What one part of the planning adds to a decision. */
 export interface Plan {
@@ -62,13 +70,20 @@ function fillPlaces(view: CardView, node: NodeState, plan: Plan): number {
     return count;
   };
 
+  const asked = new Set<string>();
+  const isBusy = (subnetId: string): boolean => asked.has(subnetId) || view.isAsking(subnetId);
+  const urgentSlots = (): number => Math.ceil(view.counts(planned).urgent / view.addressesPerSlot);
   for (const eni of view.enis) {
     const why = missing;
     if (why === undefined) break;
     const action = growthOf(view, eni, plan);
     if (action === undefined) continue;
+    const ask = view.askOfSubnet(eni.subnetId, urgentSlots());
+    if (ask.careful && isBusy(eni.subnetId)) continue;
+    asked.add(eni.subnetId);
     const reason = growthReason(view, why, view.counts(planned));
-    plan.actions.push({ action: { ...action, count: fill(view.slotsFreeOn(eni)) }, reason });
+    const count = fill(Math.min(view.slotsFreeOn(eni), ask.most));
+    plan.actions.push({ action: { ...action, count }, reason });
   }
   // An ENI that is being created has free slots sooner than another one could come: it is grown when it is there.
   fill(view.slotsComing);
@@ -78,16 +93,24 @@ function fillPlaces(view: CardView, node: NodeState, plan: Plan): number {
       plan.notes.push(view.reason("max-eni", ["MAX_ENI"], values));
       break;
     }
-    const action: Action = {
+    const what = view.settings.mode === "prefix" ? "ipv4-prefixes" : "addresses";
+    const action: CreateEniAction = {
       kind: "create-eni",
       card: view.card,
-      what: view.settings.mode === "prefix" ? "ipv4-prefixes" : "addresses",
+      what,
       count: 0,
-      avoidSubnets: view.blockedSubnets,
+      avoidSubnets: [],
     };
     if (isHeldBack(view, action, plan) || view.settings.slotsPerEni === 0) break;
+    const urgent = urgentSlots();
+    const ask = view.askOfNewEni(urgent, isBusy);
+    if (ask.most === 0) break;
     const reason = growthReason(view, missing, view.counts(planned));
-    plan.actions.push({ action: { ...action, count: fill(view.settings.slotsPerEni) }, reason });
+    const count = fill(Math.min(view.settings.slotsPerEni, ask.most));
+    const avoidSubnets = view.subnetsWithoutRoom(count, urgent, isBusy);
+    plan.actions.push({ action: { ...action, count, avoidSubnets }, reason });
+    // The next ENI waits for this one's answer.
+    if (ask.careful) break;
   }
   return Math.max(view.counts(planned).urgent, 0);
 }

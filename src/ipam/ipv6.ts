@@ -46,7 +46,7 @@ export function planIpv6(
     card: view.card,
     what: "ipv6-addresses",
     count: 1,
-    avoidSubnets: view.blockedSubnets,
+    avoidSubnets: view.subnetsWithoutRoom(1, 0, () => false),
   };
   if (!isHeldBack(view, action, plan)) {
     plan.actions.push({ action, reason: view.reason("ipv6-card", ["ENABLE_IPv6", "ENABLE_MULTI_NIC"]) });

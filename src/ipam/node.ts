@@ -1,4 +1,7 @@
 import { EniverseError } from "../base/error.ts";
+import type { Random } from "../base/random.ts";
+import { retryPause } from "./retry-pause.ts";
+import { roomAfterGift, roomAfterRefusal, type SubnetRoom } from "./subnet-room.ts";
 import {
   type Action,
   type CardState,
@@ -13,12 +16,9 @@ import {
 /** How long a block that was given back may not be taken for one of ours again, in milliseconds. */
 export const freedMemoryMs = 60_000;
 
-/** Pause after a failure that no rule knows, doubled with each further one up to the longest. */
-const retryPauseMs = 5_000;
-const longestRetryPauseMs = 60_000;
-
 interface Failures {
   readonly count: number;
+  readonly lastAt: number;
   readonly retryAt: number;
 }
 
@@ -35,17 +35,20 @@ export class NodeLedger implements NodeState {
   newEniSubnets: readonly string[] | undefined;
   trunkRequested = false;
   lastDecreaseAt: number | undefined;
-  createFailedAt: number | undefined;
+  newEniRoom: SubnetRoom | undefined;
   /** When the pool was last changed by an action or a reconcile. */
   lastPoolActionAt: number | undefined;
-  readonly insufficientAt = new Map<string, number>();
+  readonly subnetRoom = new Map<string, SubnetRoom>();
   readonly #failures = new Map<string, Failures>();
   readonly #freedAt = new Map<string, number>();
   readonly #inFlight = new Map<number, InFlight>();
+  readonly #random: Pick<Random, "next">;
   #nextId = 1;
 
-  constructor(cards: readonly CardState[]) {
+  /** `random` spreads retries; nodes of one account must not share its seed. */
+  constructor(cards: readonly CardState[], random: Pick<Random, "next">) {
     this.cards = [...cards];
+    this.#random = random;
   }
 
   get inFlight(): InFlight[] {
@@ -94,16 +97,17 @@ export class NodeLedger implements NodeState {
     const { action } = inFlight;
     this.lastPoolActionAt = now;
     if (outcome.kind === "failed") {
-      this.#bookFailure(action, outcome.insufficientSubnets, now);
+      this.#bookFailure(inFlight, outcome, now);
       return;
     }
     this.#failures.delete(retryKey(action));
     if (outcome.kind === "assigned" && action.kind === "assign") {
-      this.insufficientAt.delete(action.subnetId);
+      this.#bookGift(action.subnetId, outcome.addresses.length + outcome.prefixes.length, now);
       this.#addBlocks(action.card, action.eniId, outcome.addresses, outcome.prefixes);
     } else if (outcome.kind === "created") {
-      this.createFailedAt = undefined;
-      this.insufficientAt.delete(outcome.eni.subnetId);
+      const slots = slotsOf(action);
+      this.newEniRoom = roomAfterGift(this.newEniRoom, slots, now);
+      this.#bookGift(outcome.eni.subnetId, slots, now);
       const pool = this.pool(action.card);
       // A reconcile may have been quicker.
       if (pool.eni(outcome.eni.id) === undefined) pool.addEni(outcome.eni, now);
@@ -154,17 +158,37 @@ export class NodeLedger implements NodeState {
     }
   }
 
-  #bookFailure(action: Action, insufficientSubnets: readonly string[], now: number): void {
-    for (const subnetId of insufficientSubnets) this.insufficientAt.set(subnetId, now);
-    if (insufficientSubnets.length > 0) {
-      if (action.kind === "create-eni") this.createFailedAt = now;
+  #bookGift(subnetId: string, slots: number, now: number): void {
+    const room = roomAfterGift(this.subnetRoom.get(subnetId), slots, now);
+    if (room === undefined) this.subnetRoom.delete(subnetId);
+    else this.subnetRoom.set(subnetId, room);
+  }
+
+  #bookFailure({ action, startedAt }: InFlight, failure: Failure, now: number): void {
+    const slots = slotsOf(action);
+    for (const subnetId of failure.insufficientSubnets)
+      this.subnetRoom.set(subnetId, roomAfterRefusal(this.subnetRoom.get(subnetId), slots, now));
+    if (failure.insufficientSubnets.length > 0) {
+      if (action.kind === "create-eni") this.newEniRoom = roomAfterRefusal(this.newEniRoom, slots, now);
       return;
     }
     const key = retryKey(action);
-    const count = (this.#failures.get(key)?.count ?? 0) + 1;
-    const pause = Math.min(retryPauseMs * 2 ** (count - 1), longestRetryPauseMs);
-    this.#failures.set(key, { count, retryAt: now + pause });
+    const before = this.#failures.get(key);
+    // Those that were under way together fail together: that is one failure.
+    if (before !== undefined && startedAt < before.lastAt) return;
+    const count = (before?.count ?? 0) + 1;
+    const retryAt = now + retryPause(count, failure.throttled === true, this.#random);
+    this.#failures.set(key, { count, lastAt: now, retryAt });
   }
+}
+
+type Failure = Extract<Outcome, { kind: "failed" }>;
+
+/** Addresses or prefixes that an action takes from its subnet; an ENI's own address is one of the addresses. */
+function slotsOf(action: Action): number {
+  if (action.kind === "assign") return action.count;
+  if (action.kind !== "create-eni") return 0;
+  return action.count + (action.what === "addresses" ? 1 : 0);
 }
 
 /** The block of a single address: "10.0.1.17" is "10.0.1.17/32". */

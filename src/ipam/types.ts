@@ -11,6 +11,8 @@
  * This file holds the words that all of them share.
  */
 
+import type { SubnetRoom } from "./subnet-room.ts";
+
 /** Which kind of address space pods live on. `prefix` is IPv4 prefix delegation, /28 blocks. */
 export type AddressMode = "secondary-ip" | "prefix" | "ipv6";
 
@@ -207,7 +209,7 @@ export interface CreateEniAction {
   /** What the ENI is created with, besides its primary address. */
   readonly what: "addresses" | "ipv4-prefixes" | "ipv6-addresses";
   readonly count: number;
-  /** Subnets in back-off after an insufficiency: not to be tried. */
+  /** Subnets that are known not to have room for so much: not to be tried. */
   readonly avoidSubnets: readonly string[];
 }
 
@@ -239,8 +241,14 @@ export type Outcome =
       readonly prefixes: readonly string[];
     }
   | { readonly kind: "done" }
-  /** `insufficientSubnets`: those in which EC2 said InsufficientCidrBlocks or InsufficientFreeAddressesInSubnet. */
-  | { readonly kind: "failed"; readonly error: string; readonly insufficientSubnets: readonly string[] };
+  | {
+      readonly kind: "failed";
+      readonly error: string;
+      /** Those in which EC2 said InsufficientCidrBlocks or InsufficientFreeAddressesInSubnet. */
+      readonly insufficientSubnets: readonly string[];
+      /** EC2 would not look at the request because the account makes too many. */
+      readonly throttled?: boolean;
+    };
 
 /** An action that was begun and not finished. */
 export interface InFlight {
@@ -279,10 +287,10 @@ export interface NodeState {
   readonly maxPods: number | undefined;
   readonly inFlight: readonly InFlight[];
   readonly lastDecreaseAt: number | undefined;
-  /** Time of the last insufficiency by subnet id. */
-  readonly insufficientAt: ReadonlyMap<string, number>;
-  /** When the last new ENI was refused by every subnet that was tried. */
-  readonly createFailedAt: number | undefined;
+  /** What is left in subnets that refused something, by subnet id. */
+  readonly subnetRoom: ReadonlyMap<string, SubnetRoom>;
+  /** What is left for a new ENI in any subnet, after every one that was tried refused it. */
+  readonly newEniRoom: SubnetRoom | undefined;
   /** Until when an action that failed otherwise is not tried again, by {@link retryKey}. */
   readonly retryAt: ReadonlyMap<string, number>;
   /** SecurityGroupsForPods has been written to the CNINode; the trunk itself shows up at a reconcile. */

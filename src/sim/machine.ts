@@ -183,6 +183,11 @@ export function isGone(thrown: unknown): boolean {
   return thrown instanceof Ec2Fault && thrown.code.endsWith(".NotFound");
 }
 
+/** EC2 would not look at the request because the account makes too many. */
+export function isThrottling(thrown: unknown): boolean {
+  return thrown instanceof Ec2Fault && thrown.code === "RequestLimitExceeded";
+}
+
 /** EC2 said that a subnet has no room. */
 export function isInsufficient(thrown: unknown): boolean {
   return (

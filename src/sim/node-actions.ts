@@ -4,6 +4,7 @@ import type { Subnet } from "../aws/shapes.ts";
 import { messageOf } from "../base/error.ts";
 import { Ec2Fault } from "../cloud/model/fault.ts";
 import { assignPrivateAddresses, unassignPrivateAddresses } from "../cloud/model/private-addresses.ts";
+import { retryPause, throttlePatienceMs } from "../ipam/retry-pause.ts";
 import type { Action, AssignAction, CreateEniAction, Outcome, UnassignAction } from "../ipam/types.ts";
 import {
   attach,
@@ -16,6 +17,7 @@ import {
   eniPlaces,
   isGone,
   isInsufficient,
+  isThrottling,
   lowestIndex,
   type Machine,
   markForDeletion,
@@ -27,8 +29,6 @@ export interface NodeActionParts {
   readonly machine: Machine;
   /** The subnets that new ENIs may go to have been read. */
   readonly subnetsFor: (subnetIds: readonly string[]) => void;
-  /** A new ENI is attached. */
-  readonly created: (eniId: string) => void;
   /** A call failed for good. */
   readonly failed: (what: string, thrown: unknown) => void;
 }
@@ -68,41 +68,22 @@ export class NodeActions {
   }
 
   *#assign(action: AssignAction): Process<Outcome> {
-    try {
-      return yield* this.#assignCount(action, action.count);
-    } catch (first) {
-      // Perhaps there is room for one; asking again is of no use when EC2 would not even look.
-      if (action.count > 1 && (isInsufficient(first) || isInvalid(first))) {
-        try {
-          return yield* this.#assignCount(action, 1);
-        } catch (second) {
-          return this.#assignFailed(action, second);
-        }
-      }
-      return this.#assignFailed(action, first);
-    }
-  }
-
-  *#assignCount(action: AssignAction, count: number): Process<Outcome> {
     const { ec2, client } = this.#machine;
-    const want = action.what === "addresses" ? { addressCount: count } : { prefixCount: count };
-    const given = yield* ec2.call(client, "AssignPrivateIpAddresses", (ctx) =>
-      assignPrivateAddresses(ctx, { eniId: action.eniId, ...want }),
-    );
-    return {
-      kind: "assigned",
-      addresses: given.addresses.map(formatIpv4),
-      prefixes: given.prefixes.map((base) => `${formatIpv4(base)}/28`),
-    };
-  }
-
-  #assignFailed(action: AssignAction, thrown: unknown): Outcome {
-    this.#failed("AssignPrivateIpAddresses", thrown);
-    return {
-      kind: "failed",
-      error: messageOf(thrown),
-      insufficientSubnets: isInsufficient(thrown) ? [action.subnetId] : [],
-    };
+    const { eniId, what, count, subnetId } = action;
+    const want = what === "addresses" ? { addressCount: count } : { prefixCount: count };
+    try {
+      const given = yield* ec2.call(client, "AssignPrivateIpAddresses", (ctx) =>
+        assignPrivateAddresses(ctx, { eniId, ...want }),
+      );
+      return {
+        kind: "assigned",
+        addresses: given.addresses.map(formatIpv4),
+        prefixes: given.prefixes.map((base) => `${formatIpv4(base)}/28`),
+      };
+    } catch (thrown) {
+      this.#failed("AssignPrivateIpAddresses", thrown);
+      return failed(thrown, isInsufficient(thrown) ? [subnetId] : []);
+    }
   }
 
   *#createEni(action: CreateEniAction): Process<Outcome> {
@@ -115,13 +96,18 @@ export class NodeActions {
       const places = yield* eniPlaces(machine, () => this.#subnetsLook.answer());
       this.#parts.subnetsFor(places);
       let last: unknown;
-      for (const subnetId of places.filter((place) => !action.avoidSubnets.includes(place))) {
+      const allowed = places.filter((place) => !action.avoidSubnets.includes(place));
+      if (allowed.length === 0) insufficientSubnets.push(...action.avoidSubnets);
+      for (const subnetId of allowed) {
         try {
           const eni = yield* createEniIn(machine, subnetId, action);
           hasEni = true;
           const { attachmentId, deviceAt } = yield* this.#attach(eni.eniId, indexTaken);
           const index = indexTaken.value;
-          const mark = spawn(machine.queue, markForDeletion(machine, eni.eniId, attachmentId));
+          const mark = spawn(
+            machine.queue,
+            this.#despiteThrottling(() => markForDeletion(machine, eni.eniId, attachmentId)),
+          );
           if (deviceAt > this.#machine.queue.now) yield deviceAt - this.#machine.queue.now;
           try {
             yield* mark.join();
@@ -129,7 +115,6 @@ export class NodeActions {
             yield* this.#freeEni(eni.eniId);
             throw thrown;
           }
-          this.#parts.created(eni.eniId);
           return { kind: "created", eni: eniFacts(eni, index), ...blocksOfEni(eni) };
         } catch (thrown) {
           if (hasEni || !(thrown instanceof Ec2Fault)) throw thrown;
@@ -142,7 +127,7 @@ export class NodeActions {
       throw last ?? new Ec2Fault("NoSubnet", "no subnet to create it in");
     } catch (thrown) {
       if (hasEni || !isTold) this.#failed("create an ENI", thrown);
-      return { kind: "failed", error: messageOf(thrown), insufficientSubnets };
+      return failed(thrown, insufficientSubnets);
     } finally {
       indexTaken.whenEnded(() => this.#giveIndexBack(indexTaken));
     }
@@ -165,7 +150,7 @@ export class NodeActions {
   *#attach(eniId: string, indexTaken: Task<number>): ReturnType<typeof attach> {
     try {
       const index = yield* indexTaken.join();
-      const attached = yield* attach(this.#machine, eniId, index);
+      const attached = yield* this.#despiteThrottling(() => attach(this.#machine, eniId, index));
       this.#attachmentIds.set(eniId, attached.attachmentId);
       return attached;
     } catch (thrown) {
@@ -192,18 +177,18 @@ export class NodeActions {
       ...(action.prefixes.length > 0 ? [give({ prefixes: action.prefixes.map(parseCidr4) })] : []),
       ...(addresses.length > 0 ? [give({ addresses })] : []),
     ];
-    const errors: string[] = [];
+    const errors: unknown[] = [];
     for (const task of tasks) {
       try {
         yield* task.join();
       } catch (thrown) {
         if (isGone(thrown)) continue;
         this.#failed("UnassignPrivateIpAddresses", thrown);
-        errors.push(messageOf(thrown));
+        errors.push(thrown);
       }
     }
     if (errors.length === 0) return { kind: "done" };
-    return { kind: "failed", error: errors.join("; "), insufficientSubnets: [] };
+    return failed(errors.find(isThrottling) ?? errors[0]);
   }
 
   *#freeEni(eniId: string): Process<Outcome> {
@@ -223,7 +208,22 @@ export class NodeActions {
     } catch (thrown) {
       if (isGone(thrown)) return { kind: "done" };
       this.#failed("free an ENI", thrown);
-      return { kind: "failed", error: messageOf(thrown), insufficientSubnets: [] };
+      return failed(thrown);
+    }
+  }
+
+  /** Repeats what EC2 throttles while an ENI is half made (`node/ipamd/throttle-wait.ts`). */
+  *#despiteThrottling<T>(work: () => Process<T>): Process<T> {
+    const { queue, random } = this.#machine;
+    const end = queue.now + throttlePatienceMs;
+    for (let failures = 1; ; failures++) {
+      try {
+        return yield* work();
+      } catch (thrown) {
+        const pauseMs = retryPause(failures, true, random);
+        if (!isThrottling(thrown) || queue.now + pauseMs > end) throw thrown;
+        yield pauseMs;
+      }
     }
   }
 
@@ -232,6 +232,11 @@ export class NodeActions {
   }
 }
 
-function isInvalid(thrown: unknown): boolean {
-  return thrown instanceof Ec2Fault && /^(Invalid|Missing|Unknown)/.test(thrown.code);
+function failed(thrown: unknown, insufficientSubnets: readonly string[] = []): Outcome {
+  return {
+    kind: "failed",
+    error: messageOf(thrown),
+    insufficientSubnets,
+    ...(isThrottling(thrown) ? { throttled: true } : {}),
+  };
 }

@@ -2,7 +2,6 @@ import { parseIpv4 } from "../addr/ipv4.ts";
 import { messageOf } from "../base/error.ts";
 import { Ec2Fault } from "../cloud/model/fault.ts";
 import { findEni } from "../cloud/model/lookup.ts";
-import { modifyEni } from "../cloud/model/network-interface.ts";
 import { addTags } from "../cloud/model/tags.ts";
 import { decide } from "../ipam/decide.ts";
 import { isExcludedForPods } from "../ipam/eni-selection.ts";
@@ -21,7 +20,6 @@ import { type Process, spawn } from "./process.ts";
 const longestWaitMs = 45_000;
 /** The kubelet tries a sandbox again 10 to 15 s after it failed (backOffPeriod and its jitter). */
 export const sandboxRetryMs = 10_000;
-const refreshMs = 30_000;
 const reconcileMs = 60_000;
 const hourMs = 3_600_000;
 
@@ -51,10 +49,7 @@ export class EniverseNode implements NodeDriver {
   #isAsked = false;
   #alarmAt = Number.POSITIVE_INFINITY;
   #wakeAt = Number.POSITIVE_INFINITY;
-  #startedAt = 0;
   #isDrifted = false;
-  /** New ENIs whose security groups the next refresh sets. */
-  readonly #newEnis: string[] = [];
   #onReady: (() => void) | undefined;
 
   constructor(machine: Machine) {
@@ -64,12 +59,11 @@ export class EniverseNode implements NodeDriver {
       subnetsFor: (subnetIds) => {
         this.#ledger.newEniSubnets = subnetIds;
       },
-      created: (eniId) => this.#refreshGroups(eniId),
       failed: (what, thrown) => this.#failed(what, thrown),
     });
     const { mode, cooldownMs } = machine.settings;
     this.pool = createPool({ card: 0, mode, cooldownMs });
-    this.#ledger = new NodeLedger([{ pool: this.pool, unmanagedEnis: 0 }]);
+    this.#ledger = new NodeLedger([{ pool: this.pool, unmanagedEnis: 0 }], machine.random);
     this.#ledger.maxPods = machine.maxPods;
   }
 
@@ -78,7 +72,6 @@ export class EniverseNode implements NodeDriver {
     spawn(this.#machine.queue, this.#takeOver()).whenEnded(() => {
       if (this.#isStopped) return;
       this.#isRunning = true;
-      this.#startedAt = this.#now;
       this.#ledger.lastPoolActionAt = this.#now;
       this.#poke();
     });
@@ -308,26 +301,6 @@ export class EniverseNode implements NodeDriver {
       ec2.call(client, "DescribeNetworkInterfaces", () => {}),
     );
     queue.after(hourMs, () => this.#sweep());
-  }
-
-  /** ipamd gives new ENIs their security groups at its next refresh. */
-  #refreshGroups(eniId: string): void {
-    const { queue, settings, ec2, client } = this.#machine;
-    if (settings.customNetworking) return;
-    this.#newEnis.push(eniId);
-    if (this.#newEnis.length > 1) return;
-    const next = this.#startedAt + (Math.floor((this.#now - this.#startedAt) / refreshMs) + 1) * refreshMs;
-    queue.at(next, () => {
-      for (const id of this.#newEnis.splice(0)) {
-        if (this.#isStopped || this.pool.eni(id) === undefined) continue;
-        spawn(
-          queue,
-          ec2.call(client, "ModifyNetworkInterfaceAttribute", (ctx) =>
-            modifyEni(ctx, id, { groups: findEni(ctx.state, id).groups }),
-          ),
-        );
-      }
-    });
   }
 
   /** After a failure EC2 and the pool may differ: the reconcile of a minute later sets that right. */

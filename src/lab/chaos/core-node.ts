@@ -65,7 +65,7 @@ export class CoreNode {
       pool.addEni(poolFacts(eni, { excluded: false }), this.#world.now);
       for (const block of blocksOf(eni)) pool.addCidr(eni.id, block);
     }
-    return new NodeLedger([{ pool, unmanagedEnis: 0 }]);
+    return new NodeLedger([{ pool, unmanagedEnis: 0 }], this.#world.random);
   }
 
   /** kill -9 and a new start: what was under way is forgotten, half done or not. */
@@ -204,7 +204,8 @@ export class CoreNode {
     } catch (error) {
       if (!(error instanceof Ec2Fault)) throw error;
       const full = insufficient.includes(error.code) ? [this.#world.subnetId] : [];
-      return { kind: "failed", error: error.code, insufficientSubnets: full };
+      const throttled = error.code === "RequestLimitExceeded";
+      return { kind: "failed", error: error.code, insufficientSubnets: full, throttled };
     }
   }
 
@@ -328,10 +329,9 @@ export class CoreNode {
     found.push(...gone.map(({ id }) => `${id} is in the pool and not attached`));
     const { notes } = decide(this.ledger, this.settings, this.#world.now);
     const { anyCard: waiting } = this.ledger.waiting;
-    // An ENI is asked for with all the addresses that it can hold, or not at all.
+    // One for the ENI itself, and one for a pod; or a prefix for pods.
     const { freeAddresses, freePrefixes } = this.#world;
-    const lacksPrefixes = this.settings.mode === "prefix" && freePrefixes < limits.ipv4PerEni;
-    const isCrowded = freeAddresses < limits.ipv4PerEni || lacksPrefixes;
+    const isCrowded = freeAddresses < 2 || (this.settings.mode === "prefix" && freePrefixes < 1);
     if (waiting > 0 && !isCrowded && !notes.some(({ rule }) => rule === "max-eni"))
       found.push(`${waiting} pods wait for no reason: ${JSON.stringify(notes)}`);
     return found;

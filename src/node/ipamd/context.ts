@@ -4,6 +4,7 @@ import type { NodeFacts } from "../../aws/instance-metadata.ts";
 import type { ConnectionTracking } from "../../aws/shapes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
+import type { Random } from "../../base/random.ts";
 import type { Settings } from "../../ipam/settings.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import type { Node } from "../../kube/resources.ts";
@@ -28,6 +29,8 @@ export interface Context {
   readonly node: () => Node | undefined;
   readonly events: () => EventWriter | undefined;
   readonly clock: Clock;
+  /** Spreads retries; another on every node. */
+  readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly devices: DeviceIndexes;

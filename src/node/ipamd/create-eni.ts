@@ -1,4 +1,4 @@
-import { ec2CodeOf, insufficientCodes } from "../../aws/ec2-errors.ts";
+import { ec2CodeOf } from "../../aws/ec2-errors.ts";
 import { readEnis } from "../../aws/instance-metadata.ts";
 import type { Eni } from "../../aws/shapes.ts";
 import { EniverseError, messageOf } from "../../base/error.ts";
@@ -7,8 +7,9 @@ import type { Context } from "./context.ts";
 import { type EniPlace, eniPlaces } from "./eni-places.ts";
 import { eniDescriptionPrefix, eniTags } from "./eni-tags.ts";
 import { deleteEni, freeEni } from "./free-eni.ts";
-import { tellWhy } from "./growth-failure.ts";
+import { failed, saysNoRoom, tellWhy } from "./growth-failure.ts";
 import { waitForLink } from "./link-wait.ts";
+import { despiteThrottling } from "./throttle-wait.ts";
 import { attachPatience, tryPatiently, waitFor } from "./tries.ts";
 
 /** The official CNI's wait for a new ENI to show in instance metadata ends after about three minutes. */
@@ -41,7 +42,7 @@ export async function createEni(ctx: Context, action: CreateEniAction): Promise<
     ctx.metrics.ipamdError("increaseIPPoolAllocENI");
     tellWhy(ctx, thrown);
     if (insufficientSubnets.length > 0) ctx.metrics.ipamdError("increaseIPPoolAllocIPAddressesFailed");
-    return { kind: "failed", error: messageOf(thrown), insufficientSubnets };
+    return failed(thrown, insufficientSubnets);
   }
 }
 
@@ -51,6 +52,8 @@ async function createSomewhere(
   insufficientSubnets: string[],
 ): Promise<{ readonly eni: Eni; readonly place: EniPlace }> {
   const places = await eniPlaces(ctx, action.avoidSubnets);
+  // There is no other subnet than those without room for so much.
+  if (places.length === 0) insufficientSubnets.push(...action.avoidSubnets);
   let last: unknown;
   for (const place of places) {
     try {
@@ -74,7 +77,7 @@ async function createSomewhere(
       return { eni, place };
     } catch (thrown) {
       ctx.log("warn", "ENI not created", { subnet: place.subnetId, error: messageOf(thrown) });
-      if (insufficientCodes.includes(ec2CodeOf(thrown) ?? "")) insufficientSubnets.push(place.subnetId);
+      if (saysNoRoom(thrown)) insufficientSubnets.push(place.subnetId);
       last = thrown;
     }
   }
@@ -116,12 +119,14 @@ async function attach(
       deviceIndex,
       networkCardIndex: action.card,
     };
-    // EC2 may not know the ENI everywhere at once.
-    const answer = await tryPatiently(
-      ctx.clock,
-      attachPatience,
-      () => ctx.ec2.attachNetworkInterface(request),
-      (error) => ec2CodeOf(error) !== "InvalidNetworkInterfaceID.NotFound",
+    const answer = await despiteThrottling(ctx, () =>
+      // EC2 may not know the ENI everywhere at once.
+      tryPatiently(
+        ctx.clock,
+        attachPatience,
+        () => ctx.ec2.attachNetworkInterface(request),
+        (error) => ec2CodeOf(error) !== "InvalidNetworkInterfaceID.NotFound",
+      ),
     );
     attachmentId = answer.attachmentId;
   } catch (thrown) {
@@ -144,7 +149,8 @@ async function takeIn(
 ): Promise<Outcome> {
   const id = eni.networkInterfaceId;
   const mac = eni.macAddress.toLowerCase();
-  const marked = ctx.ec2.setDeleteOnTermination(id, ctx.known.attachmentIds.get(id) ?? "");
+  const attachmentId = ctx.known.attachmentIds.get(id) ?? "";
+  const marked = despiteThrottling(ctx, () => ctx.ec2.setDeleteOnTermination(id, attachmentId));
   const [mark, link] = await Promise.allSettled([marked, waitForLink(ctx.clock, ctx.host.hasLink, mac)]);
   if (mark.status === "rejected") {
     await freeEni(ctx, id);
@@ -157,6 +163,7 @@ async function takeIn(
     throw new EniverseError("corrupted", { attempted: `set up ${id}`, found: "an ENI without an address" });
   }
   ctx.known.primaryAddresses.set(id, primaryAddress);
+  ctx.known.groupsOf.set(id, eni.groups.toSorted().join());
   const host = {
     mac,
     card: action.card,

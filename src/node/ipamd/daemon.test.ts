@@ -282,7 +282,7 @@ describe("when EC2 refuses", () => {
     expect(String(failure)).toContain("UnauthorizedOperation");
   });
 
-  test("S19: a full subnet is asked for one address after nine, and then a new ENI is tried", async () => {
+  test("S19: a full subnet is asked for fewer and fewer addresses, and then left alone for 120 s", async () => {
     using node = new TestNode();
     node.aws.onCall = (action) => {
       if (action === "AssignPrivateIpAddresses" || action === "CreateNetworkInterface")
@@ -291,9 +291,49 @@ describe("when EC2 refuses", () => {
     await node.start();
     await node.pass(3000);
     const asked = node.aws.calls.filter(({ action }) => action === "AssignPrivateIpAddresses");
-    expect(asked.map(({ args }) => args[1])).toEqual([{ addressCount: 9 }, { addressCount: 1 }]);
+    expect(asked.map(({ args }) => args[1])).toEqual([9, 4, 2, 1].map((addressCount) => ({ addressCount })));
     await node.pass(120_000);
-    expect(node.aws.count("AssignPrivateIpAddresses")).toBeGreaterThan(2);
+    expect(node.aws.count("AssignPrivateIpAddresses")).toBe(5);
+  });
+
+  test("a pod gets an address of a subnet that has fewer left than an ENI could hold", async () => {
+    using node = new TestNode({ WARM_ENI_TARGET: "0" });
+    let left = 20;
+    node.aws.onCall = (action, args) => {
+      if (action !== "AssignPrivateIpAddresses" && action !== "CreateNetworkInterface") return;
+      const wanted = JSON.stringify(args).match(/ount":(\d+)/)?.[1];
+      const own = action === "CreateNetworkInterface" ? 1 : 0;
+      if (Number(wanted) + own > left) throw refusal("InsufficientFreeAddressesInSubnet", `${left} left`);
+      left -= Number(wanted) + own;
+    };
+    await node.start();
+    left = 4;
+    const pods = Array.from({ length: 12 }, (_, index) => node.add(`web-${index}`));
+    await node.pass(10_000);
+    const answers = await Promise.all(pods);
+    expect(answers.map(({ Success }) => Success)).toEqual(Array.from({ length: 12 }, () => true));
+    const created = node.aws.calls.filter(({ action }) => action === "CreateNetworkInterface");
+    expect(created.map(({ args }) => args[0])).toMatchObject([
+      { secondaryPrivateIpAddressCount: 9 },
+      { secondaryPrivateIpAddressCount: 3 },
+    ]);
+    expect(left).toBe(0);
+  });
+
+  test("an ENI whose attachment EC2 throttles is not thrown away, and its security groups are not set again", async () => {
+    using node = new TestNode();
+    await node.start();
+    let throttles = 4;
+    node.aws.onCall = (action) => {
+      if (action === "AttachNetworkInterface" || action === "ModifyNetworkInterfaceAttribute")
+        if (throttles-- > 0) throw refusal("RequestLimitExceeded", "Request limit exceeded.");
+    };
+    await node.add("a");
+    await node.pass(200_000);
+    expect(node.daemon.ledger.pool(0).enis()).toHaveLength(2);
+    expect(node.aws.count("CreateNetworkInterface")).toBe(1);
+    expect(node.aws.count("DeleteNetworkInterface")).toBe(0);
+    expect(node.aws.calls.filter(({ args }) => JSON.stringify(args).includes("groups")).length).toBe(1);
   });
 
   test("S40: an ENI that cannot be attached is deleted again", async () => {

@@ -26,6 +26,7 @@ import type { HostNetwork } from "./host-port.ts";
 import type { IntrospectionSource } from "./introspection.ts";
 import { connectKube, type KubeConnection } from "./kube-connection.ts";
 import type { GaugeValues, Metrics } from "./metrics.ts";
+import { nodeRandom } from "./node-random.ts";
 import { PoolLoop } from "./pool-loop.ts";
 import { coreSettings, type TypeLimits, typeLimits } from "./settings.ts";
 import { firstAddresses, isCordoned, maxPods, saveCheckpoints, takeOverNode } from "./start-up.ts";
@@ -125,6 +126,7 @@ async function start(parts: DaemonParts, stopping: AbortController): Promise<Dae
     node: kube.node,
     events,
     clock,
+    random: nodeRandom(facts.instanceId),
     log,
     metrics,
     devices: new DeviceIndexes(ec2, facts.instanceId),

@@ -1,11 +1,11 @@
-import { ec2CodeOf, insufficientCodes } from "../../aws/ec2-errors.ts";
+import { ec2CodeOf } from "../../aws/ec2-errors.ts";
 import { hasCode, messageOf } from "../../base/error.ts";
 import type { Action, AssignAction, Outcome, UnassignAction } from "../../ipam/types.ts";
 import { addCniNodeFeature } from "./cninode.ts";
 import type { Context } from "./context.ts";
 import { createEni } from "./create-eni.ts";
 import { freeEni } from "./free-eni.ts";
-import { tellWhy } from "./growth-failure.ts";
+import { failed, saysNoRoom, tellWhy } from "./growth-failure.ts";
 
 /** What the pool holds of an ENI, for an answer that must name only what is new. */
 export type HeldBlocks = (card: number, eniId: string) => ReadonlySet<string>;
@@ -27,40 +27,22 @@ export async function carryOut(ctx: Context, action: Action, held: HeldBlocks): 
 }
 
 async function assign(ctx: Context, action: AssignAction, held: HeldBlocks): Promise<Outcome> {
+  const { eniId, what, count } = action;
   try {
-    return await assignCount(ctx, action, action.count);
-  } catch (first) {
-    if (ec2CodeOf(first) === "PrivateIpAddressLimitExceeded") return whatEc2Has(ctx, action, held, first);
-    // Perhaps there is room for one; asking again is of no use when EC2 would not even look.
-    const mayFit = hasCode(first, "exhausted", "invalid_argument");
-    if (action.count > 1 && mayFit && action.what !== "ipv6-prefixes") {
-      try {
-        return await assignCount(ctx, action, 1);
-      } catch (second) {
-        return assignFailed(ctx, action, second);
-      }
-    }
-    return assignFailed(ctx, action, first);
+    if (what === "ipv6-prefixes")
+      return { kind: "assigned", addresses: [], prefixes: await ctx.ec2.assignIpv6Prefix(eniId) };
+    const want = what === "addresses" ? { addressCount: count } : { prefixCount: count };
+    return { kind: "assigned", ...(await ctx.ec2.assignPrivateIpAddresses(eniId, want)) };
+  } catch (thrown) {
+    if (ec2CodeOf(thrown) === "PrivateIpAddressLimitExceeded") return whatEc2Has(ctx, action, held, thrown);
+    return assignFailed(ctx, action, thrown);
   }
-}
-
-async function assignCount(ctx: Context, action: AssignAction, count: number): Promise<Outcome> {
-  if (action.what === "ipv6-prefixes") {
-    return { kind: "assigned", addresses: [], prefixes: await ctx.ec2.assignIpv6Prefix(action.eniId) };
-  }
-  const want = action.what === "addresses" ? { addressCount: count } : { prefixCount: count };
-  return { kind: "assigned", ...(await ctx.ec2.assignPrivateIpAddresses(action.eniId, want)) };
 }
 
 function assignFailed(ctx: Context, action: AssignAction, thrown: unknown): Outcome {
   ctx.metrics.ipamdError("increaseIPPoolAllocIPAddressesFailed");
   tellWhy(ctx, thrown);
-  const insufficient = insufficientCodes.includes(ec2CodeOf(thrown) ?? "");
-  return {
-    kind: "failed",
-    error: messageOf(thrown),
-    insufficientSubnets: insufficient ? [action.subnetId] : [],
-  };
+  return failed(thrown, saysNoRoom(thrown) ? [action.subnetId] : []);
 }
 
 /** EC2 says that the ENI is full where the pool believed in room: EC2 is right. */
@@ -87,18 +69,18 @@ async function whatEc2Has(
         : "increaseIPPoolGetENIprefixedFailed",
     );
     const error = `${messageOf(cause)}; then ${messageOf(thrown)}`;
-    return { kind: "failed", error, insufficientSubnets: [] };
+    return { ...failed(thrown), error };
   }
 }
 
 async function unassign(ctx: Context, action: UnassignAction): Promise<Outcome> {
-  const errors: string[] = [];
+  const errors: unknown[] = [];
   const attempt = async (work: () => Promise<void>): Promise<void> => {
     try {
       await work();
     } catch (thrown) {
       // An ENI that is gone has no addresses left to give back.
-      if (!hasCode(thrown, "not_found")) errors.push(messageOf(thrown));
+      if (!hasCode(thrown, "not_found")) errors.push(thrown);
     }
   };
   const ipv6 = action.prefixes.filter((prefix) => prefix.includes(":"));
@@ -115,7 +97,12 @@ async function unassign(ctx: Context, action: UnassignAction): Promise<Outcome> 
   ]);
   if (errors.length === 0) return { kind: "done" };
   ctx.metrics.ipamdError("decreaseIPPool");
-  return { kind: "failed", error: errors.join("; "), insufficientSubnets: [] };
+  return {
+    kind: "failed",
+    error: errors.map(messageOf).join("; "),
+    insufficientSubnets: [],
+    throttled: errors.some((error) => hasCode(error, "throttled")),
+  };
 }
 
 async function free(ctx: Context, eniId: string): Promise<Outcome> {
@@ -124,7 +111,7 @@ async function free(ctx: Context, eniId: string): Promise<Outcome> {
     return { kind: "done" };
   } catch (thrown) {
     ctx.metrics.ipamdError("decreaseIPPoolFreeENIFailed");
-    return { kind: "failed", error: messageOf(thrown), insufficientSubnets: [] };
+    return failed(thrown);
   }
 }
 
@@ -137,6 +124,6 @@ async function requestTrunk(ctx: Context): Promise<Outcome> {
     return { kind: "done" };
   } catch (thrown) {
     ctx.metrics.podEniError("tryEnableSecurityGroupsForPods");
-    return { kind: "failed", error: messageOf(thrown), insufficientSubnets: [] };
+    return failed(thrown);
   }
 }

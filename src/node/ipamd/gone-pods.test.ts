@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { noLog } from "../../base/log.ts";
+import { seededRandom } from "../../base/random.ts";
 import { hostVethName } from "../../hostnet/names.ts";
 import { NodeLedger } from "../../ipam/node.ts";
 import { createPool } from "../../ipam/pool.ts";
@@ -29,7 +30,7 @@ test("addresses of pods without a veth are released after a minute, and no other
       removePodRules: (address: string) => void withoutRules.push(address),
     },
   } as unknown as Parameters<typeof releaseGonePods>[0];
-  const released = releaseGonePods(ctx, new NodeLedger([{ pool, unmanagedEnis: 0 }]));
+  const released = releaseGonePods(ctx, new NodeLedger([{ pool, unmanagedEnis: 0 }], seededRandom(1)));
   expect(released.map(({ address }) => address)).toEqual([gone]);
   expect(withoutRules).toEqual([gone]);
   expect(pool.assignments().length).toBe(3);

@@ -1,5 +1,6 @@
-import { ec2CodeOf } from "../../aws/ec2-errors.ts";
+import { ec2CodeOf, insufficientCodes } from "../../aws/ec2-errors.ts";
 import { EniverseError, hasCode, messageOf } from "../../base/error.ts";
+import type { Outcome } from "../../ipam/types.ts";
 import type { Context } from "./context.ts";
 import { eniConfigName } from "./eniconfig.ts";
 
@@ -26,6 +27,27 @@ const reasons: Readonly<Record<string, string>> = {
 
 /** EC2 tells zones that do not match by its message only. */
 const otherZone = /not in the same availability zone/;
+
+/** True when EC2 says that a subnet has not so much left. */
+export function saysNoRoom(thrown: unknown): boolean {
+  const code = ec2CodeOf(thrown) ?? "";
+  // "There aren't sufficient free Ipv4 addresses or prefixes": more than the subnet has when it is empty.
+  return (
+    insufficientCodes.includes(code) || (code === "InvalidParameterValue" && hasCode(thrown, "exhausted"))
+  );
+}
+
+type Failed = Extract<Outcome, { kind: "failed" }>;
+
+/** The outcome of an action that ended with an error. */
+export function failed(thrown: unknown, insufficientSubnets: readonly string[] = []): Failed {
+  return {
+    kind: "failed",
+    error: messageOf(thrown),
+    insufficientSubnets,
+    ...(hasCode(thrown, "throttled") ? { throttled: true } : {}),
+  };
+}
 
 /** Writes the event for an action that could not bring addresses, when there is one to write. */
 export function tellWhy(ctx: Context, thrown: unknown): void {

@@ -68,10 +68,13 @@ export class PoolLoop {
     return this.#last;
   }
 
-  /** True while an action is under way that may bring addresses. */
+  /** True while an action is under way that may bring addresses, or is about to be decided on. */
   get isGrowing(): boolean {
-    return this.#parts.ledger.inFlight.some(
-      ({ action }) => action.kind === "assign" || action.kind === "create-eni",
+    return (
+      this.#isAsked ||
+      this.#parts.ledger.inFlight.some(
+        ({ action }) => action.kind === "assign" || action.kind === "create-eni",
+      )
     );
   }
 
@@ -125,8 +128,9 @@ export class PoolLoop {
       log("warn", "pool action failed", { action, error: outcome.error, tookMs });
     else log("debug", "pool action done", { action, outcome, tookMs });
     ledger.finish(inFlight.id, outcome, now);
-    this.#tell({ action, outcome });
+    // First: whoever is told must not take a failure for the last word.
     this.poke();
+    this.#tell({ action, outcome });
   }
 
   #wakeAt(time: number | undefined, now: number): void {

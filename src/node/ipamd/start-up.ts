@@ -60,6 +60,7 @@ export async function takeOverNode(ctx: Context, cardCount: number): Promise<Nod
       pool: createPool({ card, mode: ctx.settings.mode, cooldownMs: ctx.settings.cooldownMs }),
       unmanagedEnis,
     })),
+    ctx.random,
   );
   mkdirSync(dirname(ctx.env.backingStore), { recursive: true, mode: 0o755 });
   const saved = new Map(
