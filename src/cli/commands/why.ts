@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { observe } from "../../lab/why/observe.ts";
+import { parseSubject } from "../../lab/why/subject.ts";
 import { answerWhy } from "../../lab/why/why.ts";
 import { connectToLab } from "../lab-connection.ts";
 import { labName } from "../lab-name.ts";
@@ -31,10 +32,11 @@ Examples:
   eniverse why eni/eni-0a1b2c3d4e5f60718
   eniverse why node/ip-10-0-32-5 -o json`,
     )
-    .action(async (subject: string, { namespace, output }: Flags, command: Command) => {
+    .action(async (text: string, { namespace, output }: Flags, command: Command) => {
+      const subject = parseSubject(text, namespace);
       const { paths, kube, ec2 } = await connectToLab(labName(command));
       const seen = await observe({ paths, kube, ec2: await ec2() });
-      const chain = answerWhy(seen, { subject, namespace });
+      const chain = answerWhy(seen, subject);
       if (output === "table" || output === "wide") process.stdout.write(printChain(chain));
       else printAnswer({ value: chain, table: { columns: [], rows: [] } }, output);
     });

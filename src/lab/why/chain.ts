@@ -4,32 +4,36 @@
  * {@link Chain}. Each link says what is so, where that was seen, and the rule that made the next link follow.
  */
 
-/** What stands at the end of a chain. */
-export type Cause =
+/** What can stand at the end of a chain; `causes.test.ts` and `why.live.test.ts` hold a proof of each. */
+export const causes = [
   /** Nothing is wrong: the thing is as it should be. */
-  | "none"
+  "none",
   /** Nothing is wrong any more: the next try should work. */
-  | "in-progress"
-  | "no-nodes"
-  | "no-node-fits"
-  | "max-pods"
-  | "branch-eni-limit"
-  | "node-not-ready"
-  | "aws-node-missing"
-  | "network-plugin-not-ready"
-  | "ipamd-down"
-  | "eniconfig-missing"
-  | "missing-permission"
-  | "eni-limit"
-  | "max-eni-setting"
-  | "subnet-full"
-  | "subnet-fragmented"
-  | "cooldown"
-  | "throttled"
-  | "ec2-error"
-  | "cordoned"
-  | "provisioning-disabled"
-  | "containers";
+  "in-progress",
+  "no-nodes",
+  "no-node-fits",
+  "max-pods",
+  "branch-eni-limit",
+  "node-not-ready",
+  "aws-node-missing",
+  "network-plugin-not-ready",
+  "ipamd-down",
+  "eniconfig-missing",
+  "missing-permission",
+  "eni-limit",
+  "max-eni-setting",
+  "subnet-full",
+  "subnet-fragmented",
+  "cooldown",
+  "throttled",
+  "ec2-error",
+  "stale-imds",
+  "cordoned",
+  "provisioning-disabled",
+  "containers",
+] as const;
+
+export type Cause = (typeof causes)[number];
 
 export interface Link {
   /** What is so, in one sentence. */

@@ -1,6 +1,7 @@
 import type { PoolEntry } from "../../node/ipamd/pool-page.ts";
 import type { ChainEnd, Link } from "./chain.ts";
-import { describeAction, ruleOf, shortName } from "./explain-pool.ts";
+import { describeAction, ruleOf } from "./decisions.ts";
+import { shortName } from "./names.ts";
 import type { NodeSeen, Observation, PodSeen, SandboxSeen } from "./observation.ts";
 
 /** Why a pod has the address that it has; ends at its containers when these are what it waits for. */
@@ -109,7 +110,7 @@ export function blockLinks(seen: Observation, entry: PoolEntry, node: NodeSeen):
     {
       what: `EC2 gave it when ipamd decided to ${describeAction(source.action)}`,
       evidence: `ipamd /v1/decisions, ${source.time}, took ${source.tookMs ?? "?"} ms`,
-      ...ruleOf(seen, source.reason),
+      ...ruleOf(node, source.reason),
     },
   ];
 }

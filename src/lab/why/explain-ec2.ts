@@ -27,9 +27,9 @@ const full: Ending = {
   summary: (about) =>
     `${subnetName(about)} has ${about.subnet?.free ?? "no"} free addresses: EC2 gives no more`,
   rule: "EC2 answers all or nothing; ipamd leaves a subnet alone for two minutes after this",
-  change: ({ seen }) => [
+  change: ({ node }) => [
     "Free addresses in the subnet: fewer idle ones (WARM_ENI_TARGET=0 with WARM_IP_TARGET, MINIMUM_IP_TARGET), or fewer nodes in it",
-    ...(seen.awsNodeEnv.ENABLE_SUBNET_DISCOVERY === "false"
+    ...(node.env.ENABLE_SUBNET_DISCOVERY === "false"
       ? [
           "Let new ENIs go elsewhere: ENABLE_SUBNET_DISCOVERY=true and another subnet of the zone tagged kubernetes.io/role/cni=1",
         ]

@@ -1,11 +1,14 @@
 import type { ChainEnd, Link } from "./chain.ts";
 import { answerEnd, ec2CodeIn } from "./explain-ec2.ts";
-import { explainPool, shortName } from "./explain-pool.ts";
+import { explainPool } from "./explain-pool.ts";
+import { shortName } from "./names.ts";
 import type { NodeSeen, Observation, PodSeen } from "./observation.ts";
+import { staleEnd } from "./stale-metadata.ts";
 
 /** Why a node cannot give an address to `waiting` pods now: from the aws-node pod down to the setting or EC2. */
 export function explainNodeNetwork(seen: Observation, node: NodeSeen, waiting: number): ChainEnd {
   const { ipamd, awsNode } = node;
+  if (node.silent) return silentEnd(node);
   if (ipamd.answers) return explainPool(seen, node, ipamd, waiting);
   const name = shortName(node.name);
   const conditions: Link[] = node.ready
@@ -50,7 +53,8 @@ export function explainNodeNetwork(seen: Observation, node: NodeSeen, waiting: n
   const links = [...conditions, down];
   return (
     missingEniConfig(seen, node, links) ??
-    refusedByEc2(seen, node, awsNode, links) ?? {
+    refusedByEc2(seen, node, awsNode, links) ??
+    staleEnd(seen, node, [], links) ?? {
       cause: node.ready ? "ipamd-down" : "network-plugin-not-ready",
       summary: node.ready
         ? `ipamd of ${name} is down`
@@ -63,6 +67,26 @@ export function explainNodeNetwork(seen: Observation, node: NodeSeen, waiting: n
       ],
     }
   );
+}
+
+/** The kubelet says nothing any more: what ipamd has does not matter then. */
+function silentEnd(node: NodeSeen): ChainEnd {
+  const name = shortName(node.name);
+  return {
+    cause: "node-not-ready",
+    summary: `the kubelet of ${name} does not report any more: nothing is started or ended there`,
+    links: [
+      {
+        what: `${name} is not Ready: its state is unknown`,
+        evidence: `Node ${node.name}, condition Ready: Unknown, ${node.readyMessage}`,
+        rule: "a node that has not been heard of for 40 s is unreachable; its pods are evicted after their toleration, five minutes by default",
+      },
+    ],
+    change: [
+      `Look whether ${node.instanceId} runs and reaches the API server; replace it otherwise`,
+      "eniverse break --list: is it cut off on purpose?",
+    ],
+  };
 }
 
 function describeAwsNode(pod: PodSeen): string {
@@ -83,7 +107,7 @@ function lastWords({ ipamd }: NodeSeen): Link[] {
 }
 
 function missingEniConfig(seen: Observation, node: NodeSeen, links: readonly Link[]): ChainEnd | undefined {
-  const custom = seen.awsNodeEnv.AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG;
+  const custom = node.env.AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG;
   if (custom !== "true" || seen.eniConfigs.includes(node.eniConfig)) return undefined;
   const known = seen.eniConfigs.length === 0 ? "there is none" : `there are ${seen.eniConfigs.join(", ")}`;
   return {
@@ -95,7 +119,7 @@ function missingEniConfig(seen: Observation, node: NodeSeen, links: readonly Lin
         what: `no ENIConfig is called ${node.eniConfig}`,
         evidence: `the cluster's ENIConfigs: ${known}`,
         rule: "with custom networking, pods' ENIs go to the subnet of the node's ENIConfig: named by its label or annotation, else default; without it the node gets none",
-        setting: `AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG=true, ENI_CONFIG_LABEL_DEF=${seen.awsNodeEnv.ENI_CONFIG_LABEL_DEF ?? "k8s.amazonaws.com/eniConfig"}`,
+        setting: `AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG=true, ENI_CONFIG_LABEL_DEF=${node.env.ENI_CONFIG_LABEL_DEF ?? "k8s.amazonaws.com/eniConfig"}`,
       },
     ],
     change: [

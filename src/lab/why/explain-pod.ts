@@ -1,7 +1,8 @@
-import { type Chain, type ChainEnd, chainOf, type Link } from "./chain.ts";
+import { type Chain, chainOf, type Link } from "./chain.ts";
 import { explainAssigned } from "./explain-assigned.ts";
 import { explainNodeNetwork } from "./explain-node-network.ts";
-import { shortName } from "./explain-pool.ts";
+import { explainUnscheduled } from "./explain-unscheduled.ts";
+import { shortName } from "./names.ts";
 import type { EventSeen, NodeSeen, Observation, PodSeen } from "./observation.ts";
 
 /** Pure: why a pod waits, or why it has the address that it has. */
@@ -101,93 +102,3 @@ function waitLinks(pod: PodSeen): Link[] {
 }
 
 const shorten = (text: string): string => (text.length > 240 ? `…${text.slice(-240)}` : text);
-
-function explainUnscheduled(seen: Observation, pod: PodSeen): ChainEnd {
-  const event = pod.events.findLast(({ reason }) => reason === "FailedScheduling");
-  if (event === undefined) {
-    return {
-      cause: "in-progress",
-      summary: "the scheduler has not looked at the pod yet",
-      links: [],
-      change: ["Ask again in a second"],
-    };
-  }
-  const links: Link[] = [
-    {
-      what: "no node takes the pod",
-      evidence: `event FailedScheduling (${event.count} times): ${event.message}`,
-      rule: "the scheduler binds a pod to a node that has room for one more pod and for its requests, and whose taints it tolerates",
-    },
-  ];
-  if (/no nodes available/.test(event.message)) {
-    return {
-      cause: "no-nodes",
-      summary: "the cluster has no node",
-      links,
-      change: ["Add nodes: raise the node group's count"],
-    };
-  }
-  const notReady = seen.nodes.find(({ ready }) => !ready);
-  if (/node\.kubernetes\.io\/not-ready|network-unavailable/.test(event.message) && notReady !== undefined) {
-    const end = explainNodeNetwork(seen, notReady, 1);
-    return { ...end, links: [...links, ...(end.links ?? [])] };
-  }
-  if (/Too many pods/.test(event.message))
-    return { ...tooManyPods(seen), links: [...links, ...roomLinks(seen)] };
-  if (/pod-eni/.test(event.message)) {
-    return {
-      cause: "branch-eni-limit",
-      summary: "no node has a branch ENI left for a pod with its own security groups",
-      links,
-      change: [
-        "Use a type with more branch ENIs (t-family types have none)",
-        "Check that ENABLE_POD_ENI=true and that the node's trunk ENI came up",
-      ],
-    };
-  }
-  if (/unschedulable/.test(event.message)) {
-    return {
-      cause: "cordoned",
-      summary: `no node takes the pod: ${seen.nodes.filter(({ cordoned }) => cordoned).length} of ${seen.nodes.length} are cordoned`,
-      links,
-      change: seen.nodes.filter(({ cordoned }) => cordoned).map(({ name }) => `kubectl uncordon ${name}`),
-    };
-  }
-  return {
-    cause: "no-node-fits",
-    summary: `no node fits the pod: ${event.message}`,
-    links,
-    change: ["Change what the pod asks for (requests, selectors, tolerations), or add nodes that have it"],
-  };
-}
-
-const podsOn = (seen: Observation, { name }: NodeSeen): number =>
-  seen.pods.filter(({ nodeName, phase }) => nodeName === name && phase !== "Succeeded" && phase !== "Failed")
-    .length;
-
-function roomLinks(seen: Observation): Link[] {
-  return seen.nodes.map((node) => ({
-    what: `${shortName(node.name)} (${node.instanceType}) runs ${podsOn(seen, node)} of at most ${node.maxPods} pods`,
-    evidence: `Node ${node.name}, allocatable pods`,
-    rule:
-      node.limits === undefined
-        ? "the kubelet's --max-pods"
-        : `the kubelet's --max-pods; by its ENIs ${node.instanceType} has ${node.limits.enis} × (${node.limits.ipv4PerEni} − 1) + 2 = ${node.limits.enis * (node.limits.ipv4PerEni - 1) + 2}`,
-    setting: `--max-pods=${node.maxPods}`,
-  }));
-}
-
-function tooManyPods(seen: Observation): ChainEnd {
-  const types = [...new Set(seen.nodes.map(({ instanceType }) => instanceType))].join(", ");
-  return {
-    cause: "max-pods",
-    summary: "every node has as many pods as it may have (max-pods)",
-    change: [
-      "Add nodes",
-      `Use a type with more ENIs and addresses than ${types}: eniverse max-pods --all`,
-      ...(seen.awsNodeEnv.ENABLE_PREFIX_DELEGATION === "true"
-        ? ["Raise --max-pods: with prefixes the addresses allow more"]
-        : ["Use prefixes (ENABLE_PREFIX_DELEGATION=true) and raise --max-pods"]),
-    ],
-  };
-}

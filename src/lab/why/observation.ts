@@ -13,8 +13,6 @@ export interface Observation {
   readonly enis: readonly EniSeen[];
   /** Names of the ENIConfigs of the cluster. */
   readonly eniConfigs: readonly string[];
-  /** Environment of the aws-node container, from the DaemonSet. */
-  readonly awsNodeEnv: Readonly<Record<string, string>>;
   /** Calls of EC2 that did not succeed, the newest last. */
   readonly failedCalls: readonly LoggedCall[];
 }
@@ -53,11 +51,15 @@ export interface NodeSeen {
   readonly zone: string;
   readonly address: string;
   readonly ready: boolean;
+  /** The kubelet has stopped reporting: the Ready condition is Unknown. */
+  readonly silent: boolean;
   /** What the Ready condition says. */
   readonly readyMessage: string;
   readonly cordoned: boolean;
   readonly taints: readonly string[];
   readonly maxPods: number;
+  /** Branch ENIs that the node offers to pods with security groups of their own. */
+  readonly branchEnis: number;
   /** Of the type: ENIs, and addresses on each, the primary one included; absent for an unknown type. */
   readonly limits?: { readonly enis: number; readonly ipv4PerEni: number };
   /** The ENIConfig that custom networking would take. */
@@ -66,7 +68,21 @@ export interface NodeSeen {
   readonly sandboxes: readonly SandboxSeen[];
   /** The aws-node pod of the node. */
   readonly awsNode?: PodSeen;
+  /** Environment of its aws-node container; the DaemonSet's when there is none. */
+  readonly env: Readonly<Record<string, string>>;
   readonly ipamd: IpamdSeen;
+  /** What the node's instance metadata says; looked at only when EC2 has what ipamd does not know. */
+  readonly metadata?: MetadataSeen;
+}
+
+export type MetadataSeen =
+  | { readonly answers: true; readonly enis: readonly MetadataEni[] }
+  | { readonly answers: false; readonly why: string };
+
+export interface MetadataEni {
+  readonly eniId: string;
+  readonly addresses: readonly string[];
+  readonly prefixes: readonly string[];
 }
 
 export interface SandboxSeen {
@@ -80,6 +96,9 @@ export type IpamdSeen =
   | { readonly answers: true; readonly pool: PoolPage; readonly decisions: readonly DecisionEntry[] }
   /** `lastErrors`: the latest error lines of its log. */
   | { readonly answers: false; readonly why: string; readonly lastErrors: readonly string[] };
+
+/** An ipamd that can be asked. */
+export type Answering = Extract<IpamdSeen, { readonly answers: true }>;
 
 export interface SubnetSeen {
   readonly subnetId: string;

@@ -21,8 +21,10 @@ import { type LabMachine, labStatus, latestCalls } from "../control.ts";
 import { httpGetIn } from "../http-in-netns.ts";
 import type { LabPaths } from "../paths.ts";
 import { podSandboxes } from "../pod-netns.ts";
-import type { EventSeen, IpamdSeen, NodeSeen, Observation, PodSeen } from "./observation.ts";
+import type { EniSeen, EventSeen, IpamdSeen, NodeSeen, Observation, PodSeen } from "./observation.ts";
+import { metadataSeen } from "./observe-metadata.ts";
 import { observeVpc } from "./observe-vpc.ts";
+import { unknownToPool } from "./stale-metadata.ts";
 
 /** What an observation needs of a lab that is up. */
 export interface AskedLab {
@@ -51,36 +53,34 @@ export async function observe({ paths, kube, ec2 }: AskedLab): Promise<Observati
     latestCalls(paths),
   ]);
   const seenPods = podList.items.map((pod) => podSeen(pod, eventList.items));
-  const container = daemonSet.spec.template.spec.containers.find(({ name }) => name === "aws-node");
-  const awsNodeEnv = Object.fromEntries(
-    (container?.env ?? []).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])),
-  );
   const byName = new Map(nodeList.items.map((node) => [node.metadata.name, node]));
-  const isAwsNode = new Set(
-    podList.items
-      .filter(({ metadata }) => metadata.labels?.["k8s-app"] === "aws-node")
-      .map(({ metadata }) => metadata.uid),
+  const awsNodes = podList.items.filter(
+    ({ metadata }) => metadata.labels?.["k8s-app"] === "aws-node" && metadata.deletionTimestamp === undefined,
   );
   return {
     takenAt: Date.now(),
     nodes: await Promise.all(
-      status.machines.map((machine) =>
-        nodeSeen(
-          machine,
-          byName.get(machine.nodeName),
-          awsNodeEnv,
-          seenPods.find(
-            (pod) => isAwsNode.has(pod.uid) && pod.nodeName === machine.nodeName && !pod.deleting,
-          ),
-        ),
-      ),
+      status.machines.map((machine) => {
+        const awsNode = awsNodes.find(({ spec }) => spec.nodeName === machine.nodeName);
+        const env = awsNodeEnv(awsNode?.spec ?? daemonSet.spec.template.spec);
+        const pod = seenPods.find(({ uid }) => uid === awsNode?.metadata.uid);
+        return nodeSeen(machine, byName.get(machine.nodeName), vpc.enis, {
+          env,
+          ...(pod === undefined ? {} : { awsNode: pod }),
+        });
+      }),
     ),
     pods: seenPods,
     ...vpc,
     eniConfigs: configs.items.map(({ metadata }) => metadata.name),
-    awsNodeEnv,
     failedCalls: calls.filter(({ service, code }) => service === "ec2" && code !== "Success"),
   };
+}
+
+/** A pod may run with other settings than the DaemonSet has by now. */
+function awsNodeEnv({ containers }: Pod["spec"]): Record<string, string> {
+  const env = containers.find(({ name }) => name === "aws-node")?.env ?? [];
+  return Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])));
 }
 
 function podSeen(pod: Pod, all: readonly Event[]): PodSeen {
@@ -135,13 +135,17 @@ const timeOf = (text: string | null | undefined): number => {
 async function nodeSeen(
   machine: LabMachine,
   node: Node | undefined,
-  env: Readonly<Record<string, string>>,
-  awsNode: PodSeen | undefined,
+  enis: readonly EniSeen[],
+  own: Pick<NodeSeen, "env" | "awsNode">,
 ): Promise<NodeSeen> {
   const labels = node?.metadata.labels ?? {};
   const ready = node?.status?.conditions?.find(({ type }) => type === "Ready");
   const instanceType = labels["node.kubernetes.io/instance-type"] ?? "";
   const limits = instanceLimits(instanceType);
+  const { env } = own;
+  const allocatable = node?.status?.allocatable ?? node?.status?.capacity ?? {};
+  const ipamd = await ipamdSeen(machine);
+  const mayLag = !ipamd.answers || unknownToPool(enis, machine.instanceId, ipamd.pool).length > 0;
   return {
     name: machine.nodeName,
     instanceId: machine.instanceId,
@@ -149,12 +153,14 @@ async function nodeSeen(
     zone: labels["topology.kubernetes.io/zone"] ?? "",
     address: machine.address,
     ready: ready?.status === "True",
+    silent: ready?.status === "Unknown",
     readyMessage: ready?.message ?? "the node has not registered with the API server",
     cordoned: node?.spec?.unschedulable === true,
     taints: (node?.spec?.taints ?? []).map(({ key, value, effect }) =>
       value === undefined || value === "" ? `${key}:${effect}` : `${key}=${value}:${effect}`,
     ),
-    maxPods: Number(node?.status?.allocatable?.pods ?? node?.status?.capacity?.pods ?? 0),
+    maxPods: Number(allocatable.pods ?? 0),
+    branchEnis: Number(allocatable["vpc.amazonaws.com/pod-eni"] ?? 0),
     ...(limits === undefined ? {} : { limits: { enis: limits.enis, ipv4PerEni: limits.ipv4PerEni } }),
     eniConfig: eniConfigName(node, {
       annotation: env.ENI_CONFIG_ANNOTATION_DEF ?? "",
@@ -166,8 +172,9 @@ async function nodeSeen(
       ...(id === undefined ? {} : { id }),
       ...(phase === undefined ? {} : { phase }),
     })),
-    ...(awsNode === undefined ? {} : { awsNode }),
-    ipamd: await ipamdSeen(machine),
+    ...own,
+    ipamd,
+    ...(mayLag ? { metadata: await metadataSeen(machine) } : {}),
   };
 }
 

@@ -1,0 +1,29 @@
+import { type Chain, chainOf, type Link } from "./chain.ts";
+import { decisionLink } from "./decisions.ts";
+import { explainNodeNetwork } from "./explain-node-network.ts";
+import { waitingOn } from "./explain-pod.ts";
+import { poolLink } from "./explain-pool.ts";
+import { shortName } from "./names.ts";
+import type { NodeSeen, Observation } from "./observation.ts";
+import { poolCounts } from "./pool-counts.ts";
+
+/** Pure: what a node can give to pods, and what stands in the way. */
+export function explainNode(seen: Observation, node: NodeSeen): Chain {
+  const subject = `node/${node.name}`;
+  const waiting = waitingOn(seen, node);
+  const state: Link = {
+    what: `${shortName(node.name)} is ${node.ready ? "Ready" : "not Ready"}${node.cordoned ? ", cordoned" : ""}; ${waiting} of its pods wait for a network`,
+    evidence: `Node ${node.name}: ${node.readyMessage}`,
+    rule: "the kubelet is Ready when the CNI plugin's configuration is there",
+  };
+  const { ipamd } = node;
+  if (!ipamd.answers || waiting > 0)
+    return chainOf(subject, [state], explainNodeNetwork(seen, node, Math.max(1, waiting)));
+  const { total, assigned, assignable } = poolCounts(ipamd);
+  const decided = ipamd.decisions.slice(-3).map((entry) => decisionLink(node, entry));
+  return chainOf(subject, [state, poolLink(node, ipamd), ...decided], {
+    cause: node.cordoned ? "cordoned" : "none",
+    summary: `${shortName(node.name)} holds ${total} addresses: ${assigned} given, ${assignable} ready for the next pods`,
+    change: node.cordoned ? [`kubectl uncordon ${node.name}`] : [],
+  });
+}
