@@ -112,14 +112,22 @@ export class CoreWorld {
   settle(): void {
     this.faults.clear();
     this.uncrowd();
-    for (let round = 0; round < 40; round++) {
-      const was = round < longestBackOffRounds ? "" : this.#picture();
+    let was = "";
+    let same = 0;
+    for (let round = 0; round < 60 && same < longestBackOffRounds; round++) {
       for (const node of this.nodes) node.rest();
-      // Longer than a reconcile's distance and than any back-off.
+      this.#sweep();
+      // Longer than a reconcile's distance.
       this.pass(61_000);
       for (const node of this.nodes) node.reconcile();
-      if (this.#picture() === was) break;
+      const picture = this.#picture();
+      same = picture === was ? same + 1 : 0;
+      was = picture;
     }
+  }
+
+  /** The search for leaked ENIs; nothing is under way. */
+  #sweep(): void {
     for (const { eniId, description, attachment } of [...this.state.enis.values()])
       if (attachment === undefined && description.startsWith("aws-K8S-")) deleteEni(this.ctx, eniId);
   }
