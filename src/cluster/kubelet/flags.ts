@@ -41,7 +41,10 @@ export interface KubeletSettings {
   /** First and longest wait before a crashed container is started again (ms). */
   readonly crashBackoffMs: number;
   readonly maxCrashBackoffMs: number;
-  /** How many sandboxes are set up or taken down at once. */
+  /**
+   * How many sandboxes are set up or taken down at once. A kubelet sets no limit: ipamd can only order addresses at
+   * once for those pods that ask it at once.
+   */
   readonly parallelSandboxes: number;
 }
 
@@ -122,7 +125,7 @@ export function parseKubeletFlags(args: readonly string[]): KubeletSettings {
     heartbeatMs: number("heartbeat-ms", 10_000),
     crashBackoffMs,
     maxCrashBackoffMs: number("max-crash-backoff-ms", Math.max(300_000, crashBackoffMs)),
-    parallelSandboxes: number("parallel-sandboxes", 16),
+    parallelSandboxes: number("parallel-sandboxes", 110),
   };
 }
 
