@@ -146,6 +146,12 @@ export async function startLab(
       () => launchNodeGroups(cloud, config),
       (started) => (started > 0 ? `${started} launched` : "all were running"),
     );
+    if (nodes.areMissing())
+      await journal.run(
+        "nodes whose machines are gone boot again",
+        () => nodes.bootMissing(),
+        (booted) => `${booted} booted`,
+      );
     faults = new FaultDesk({
       cloud,
       routerNetns: fabric.routerNetns,

@@ -6,6 +6,7 @@ import { bundleEc2Sdk } from "../aws/ec2-sdk-bundle.ts";
 import { EniverseError } from "../base/error.ts";
 import { isAlive, type ProcessIdentity } from "../linux/process.ts";
 import type { LabConfig } from "./config.ts";
+import { lockLaunch } from "./launch-lock.ts";
 import type { LabPaths } from "./paths.ts";
 
 const program = fileURLToPath(new URL("./main.ts", import.meta.url));
@@ -16,22 +17,46 @@ const socketWaitMs = 10_000;
 /** The lab process that is running, if any. */
 export function runningLab(paths: LabPaths): ProcessIdentity | undefined {
   if (!existsSync(paths.process)) return undefined;
-  const identity = JSON.parse(readFileSync(paths.process, "utf8")) as ProcessIdentity;
-  return isAlive(identity) ? identity : undefined;
+  const identity = readIdentity(readFileSync(paths.process, "utf8"));
+  return identity !== undefined && isAlive(identity) ? identity : undefined;
+}
+
+/** Undefined for a file that was cut off, as by a full disk: such a lab counts as not running. */
+function readIdentity(text: string): ProcessIdentity | undefined {
+  try {
+    const { pid, startTime } = JSON.parse(text) as Partial<ProcessIdentity>;
+    return typeof pid === "number" && typeof startTime === "number" ? { pid, startTime } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
  * Starts the lab process in a session of its own and waits until its control socket is there. A lab whose process
- * died is taken over with the configuration that it had. Throws `already_exists` for a lab that is up.
+ * died is taken over with the configuration that it had. Throws `already_exists` for a lab that is up, or that another
+ * command is bringing up or taking down.
  */
 export async function launchLab(paths: LabPaths, config: LabConfig): Promise<void> {
-  if (runningLab(paths) !== undefined) {
-    throw new EniverseError("already_exists", {
-      attempted: `bring up the lab ${paths.name}`,
-      found: "it is up already",
-      fix: `Use it, take it down with "eniverse down --name ${paths.name}", or choose another --name`,
-    });
+  const lock = await lockLaunch(paths, "bring up", 0);
+  try {
+    await launch(paths, config);
+  } finally {
+    lock.release();
   }
+}
+
+/** Throws `already_exists` for a lab that is up. */
+export function refuseRunning(paths: LabPaths): void {
+  if (runningLab(paths) === undefined) return;
+  throw new EniverseError("already_exists", {
+    attempted: `bring up the lab ${paths.name}`,
+    found: "it is up already",
+    fix: `Use it, take it down with "eniverse down --name ${paths.name}", or choose another --name`,
+  });
+}
+
+async function launch(paths: LabPaths, config: LabConfig): Promise<void> {
+  refuseRunning(paths);
   mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   mkdirSync(paths.run, { recursive: true, mode: 0o755 });
   rmSync(paths.socket, { force: true });

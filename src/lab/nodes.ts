@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatIpv4, parseIpv4 } from "../addr/ipv4.ts";
 import { formatIpv6, type Ipv6 } from "../addr/ipv6.ts";
-import { EniverseError } from "../base/error.ts";
+import { EniverseError, hasCode } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
 import type { Cloud, CloudHooks } from "../cloud/cloud.ts";
 import type { Fabric } from "../cloud/fabric/spec.ts";
@@ -18,6 +18,9 @@ import type { Instance } from "../cloud/model/instance.ts";
 import type { NetworkInterface } from "../cloud/model/network-interface.ts";
 import type { ApiServer } from "../cluster/apiserver/options.ts";
 import { kubeletFlags } from "../cluster/kubelet/flags.ts";
+import { timestamp } from "../cluster/time.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { nodes as nodeResource } from "../kube/resources.ts";
 import { instanceLimits } from "../limits/instance-types.ts";
 import { eniMaxPods, fallbackMaxPods, recommendedCap } from "../limits/max-pods.ts";
 import type { LabConfig, NodeGroupConfig } from "./config.ts";
@@ -116,6 +119,38 @@ export class Nodes {
     }
     await fabric.apply(cloud.fabricSpec());
     this.#boot(instance);
+  }
+
+  /** Whether {@link bootMissing} has something to do. */
+  areMissing(): boolean {
+    return this.#missing().length > 0;
+  }
+
+  #missing(): Instance[] {
+    return [...this.#parts.cloud.state.instances.values()].filter(
+      ({ instanceId, state }) => state === "running" && !this.#machines.has(instanceId),
+    );
+  }
+
+  /**
+   * Boots what runs as far as EC2 knows but has no machine, as after a reboot of this machine or when a node's
+   * processes were killed; answers how many. Their nodes are Unknown until the kubelets report.
+   */
+  async bootMissing(): Promise<number> {
+    const { cloud, fabric, apiServer, config } = this.#parts;
+    const missing = this.#missing();
+    await Promise.all(
+      missing.map(async (instance) => {
+        await markUnknown(
+          apiServer.client,
+          nodeNameOf(this.#primaryAddress(instance.instanceId), config.region),
+        );
+        await this.#create(instance);
+      }),
+    );
+    await fabric.apply(cloud.fabricSpec());
+    for (const instance of missing) this.#boot(instance);
+    return missing.length;
   }
 
   async #create(instance: Instance): Promise<void> {
@@ -238,6 +273,31 @@ export class Nodes {
       });
     }
     return formatIpv4(primary);
+  }
+}
+
+/** What the node controller says of a node whose kubelet is silent, said at once. */
+async function markUnknown(kube: KubeClient, nodeName: string): Promise<void> {
+  const unknown = {
+    type: "Ready",
+    status: "Unknown",
+    reason: "NodeStatusUnknown",
+    message: "Kubelet stopped posting node status.",
+    lastTransitionTime: timestamp(Date.now()),
+  };
+  try {
+    await kube.patch(
+      nodeResource,
+      nodeName,
+      { status: { conditions: [unknown] } },
+      {
+        kind: "strategic",
+        subresource: "status",
+      },
+    );
+  } catch (error) {
+    // It was ended before its kubelet had registered it.
+    if (!hasCode(error, "not_found")) throw error;
   }
 }
 

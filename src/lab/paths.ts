@@ -19,6 +19,8 @@ export interface LabPaths {
   readonly process: string;
   /** The control socket of the lab process. */
   readonly socket: string;
+  /** Beside the folders, as it is held while they come and go; see launch-lock.ts. */
+  readonly lock: string;
 }
 
 const stateRoot = process.env.ENIVERSE_STATE_DIR ?? "/var/lib/eniverse";
@@ -46,12 +48,26 @@ export function labPaths(name: string): LabPaths {
     config: join(state, "config.json"),
     process: join(state, "process.json"),
     socket: join(run, "lab.sock"),
+    lock: `${run}.lock`,
   };
+}
+
+/** Labs belong to root, as the namespaces that they are made of; throws `permission_denied` for everybody else. */
+export function requireRoot(): void {
+  const user = process.getuid?.();
+  if (user === undefined || user === 0) return;
+  throw new EniverseError("permission_denied", {
+    attempted: "work with labs",
+    found: `user ${user}`,
+    wanted: "root: labs are made of network namespaces",
+    fix: "Type the command again behind sudo",
+  });
 }
 
 /** Names of the labs that have a state folder, running or not. */
 export function labNames(): string[] {
   if (!existsSync(stateRoot)) return [];
+  requireRoot();
   return readdirSync(stateRoot, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
+import { hasCode } from "../../base/error.ts";
 import { deployments } from "../../kube/resources.ts";
 import { labPaths } from "../../lab/paths.ts";
 import { verifyLab } from "../../lab/verify/verify.ts";
+import { Interrupt, statusOfSignal } from "../interrupt.ts";
 import { connectToLab } from "../lab-connection.ts";
 import { type LabFlags, withLabFlags } from "../lab-flags.ts";
 import { labName } from "../lab-name.ts";
@@ -12,7 +14,7 @@ import { verificationView } from "../views/verification.ts";
 import { takeDown } from "./down.ts";
 import { showKind } from "./get.ts";
 import { deploymentOf } from "./run.ts";
-import { bringUp } from "./up.ts";
+import { bring, planLab } from "./up.ts";
 
 const demoPods = 12;
 
@@ -26,13 +28,23 @@ export function addStart(program: Command): void {
     )
     .action(async (flags: LabFlags & { readonly once?: boolean }, command: Command) => {
       const paths = labPaths(labName(command));
+      const plan = planLab(paths, flags);
+      using interrupt = new Interrupt();
+      let ours = true;
+      let signal: NodeJS.Signals | undefined;
       try {
-        await bringUp(paths, flags);
-        const healthy = await tellStory(paths.name);
-        if (!healthy) process.exitCode = 1;
+        await bring(paths, plan).catch((error: unknown) => {
+          // Another command was faster: the lab is not for this one to take down.
+          ours = !hasCode(error, "already_exists");
+          throw error;
+        });
+        const told = await Promise.race([tellStory(paths.name), interrupt.signal]);
+        if (typeof told === "string") signal = told;
+        else if (!told) process.exitCode = 1;
       } finally {
-        if (flags.once) await takeDown(paths);
+        if (flags.once && ours) await takeDown(paths);
       }
+      if (signal !== undefined) process.exit(statusOfSignal(signal));
       if (!flags.once) printHints();
     });
 }
@@ -42,7 +54,12 @@ async function tellStory(name: string): Promise<boolean> {
   const lab = await connectToLab(name);
   const progress = new Progress();
   await progress.step(`${demoPods} pods are Ready`, async () => {
-    await lab.kube.create(deployments, deploymentOf("web", { replicas: demoPods, namespace: "default" }));
+    await lab.kube
+      .create(deployments, deploymentOf("web", { replicas: demoPods, namespace: "default" }))
+      .catch((error: unknown) => {
+        // A lab that is taken over has them.
+        if (!hasCode(error, "already_exists")) throw error;
+      });
     await waitForDeployment(lab.kube, "web", "default");
   });
   const results = await progress.step(

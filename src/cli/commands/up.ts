@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { EniverseError } from "../../base/error.ts";
+import type { LabConfig } from "../../lab/config.ts";
 import { followSteps, type LabStatus, labStatus } from "../../lab/control.ts";
-import { launchLab, runningLab, storedConfig } from "../../lab/launch.ts";
+import { launchLab, refuseRunning, storedConfig } from "../../lab/launch.ts";
 import { type LabPaths, labPaths } from "../../lab/paths.ts";
 import { prepareMachine } from "../../lab/requirements.ts";
+import { Interrupt, statusOfSignal } from "../interrupt.ts";
 import { connectToLab } from "../lab-connection.ts";
 import { type LabFlags, labConfigOf, withLabFlags } from "../lab-flags.ts";
 import { labName } from "../lab-name.ts";
@@ -28,27 +30,64 @@ Examples:
     )
     .action(async (flags: LabFlags & { readonly detach?: boolean }, command: Command) => {
       const paths = labPaths(labName(command));
+      using interrupt = new Interrupt();
       await bringUp(paths, flags);
       if (flags.detach) {
         printLine(`The lab ${paths.name} is up. Next: eval "$(npx eniverse env)"; kubectl get nodes -o wide`);
         return;
       }
       printLine(`The lab ${paths.name} is up; Ctrl-C takes it down.`);
-      await interrupted();
+      await interrupt.signal;
       await takeDown(paths);
     });
 }
 
-/** Brings the lab up with progress on standard error, and waits until its nodes are ready. */
+/**
+ * Brings the lab up with progress on standard error, and waits until its nodes are ready. Interrupted meanwhile, it
+ * takes a new lab down again and ends the process.
+ */
 export async function bringUp(paths: LabPaths, flags: LabFlags): Promise<LabStatus> {
+  return await bring(paths, planLab(paths, flags));
+}
+
+/** What `up` is about to do. */
+export interface UpPlan {
+  readonly config: LabConfig;
+  /** A lab whose process has ended goes on with the configuration that it has. */
+  readonly takeOver: boolean;
+}
+
+/** Throws, before anything is made, when the machine, the flags or a lab of that name that is up forbid it. */
+export function planLab(paths: LabPaths, flags: LabFlags): UpPlan {
   prepareMachine((line) => process.stderr.write(`${line}\n`));
+  refuseRunning(paths);
   const stored = storedConfig(paths);
-  const takeOver = stored !== undefined && runningLab(paths) === undefined;
-  const config = takeOver ? stored : labConfigOf(paths.name, flags);
+  return { config: stored ?? labConfigOf(paths.name, flags), takeOver: stored !== undefined };
+}
+
+/** Carries the plan out. */
+export async function bring(paths: LabPaths, plan: UpPlan): Promise<LabStatus> {
+  using interrupt = new Interrupt();
+  const told = new AbortController();
+  const launched = launchAndWait(paths, plan, told.signal);
+  const ended = await Promise.race([launched, interrupt.signal]);
+  if (typeof ended !== "string") return ended;
+  // What it still runs into is no news: the lab is taken from under it.
+  told.abort();
+  launched.catch(() => undefined);
+  if (!plan.takeOver) await takeDown(paths);
+  process.exit(statusOfSignal(ended));
+}
+
+async function launchAndWait(
+  paths: LabPaths,
+  { config, takeOver }: UpPlan,
+  quiet: AbortSignal,
+): Promise<LabStatus> {
   const progress = new Progress();
   if (takeOver) process.stderr.write(`Taking over the lab ${paths.name}, whose process had ended:\n`);
   await launchLab(paths, config);
-  for await (const step of followSteps(paths)) progress.tell(step);
+  for await (const step of followSteps(paths)) if (!quiet.aborted) progress.tell(step);
   const status = await labStatus(paths);
   if (status.phase !== "ready") {
     throw new EniverseError("unavailable", {
@@ -61,11 +100,4 @@ export async function bringUp(paths: LabPaths, flags: LabFlags): Promise<LabStat
   const { kube } = await connectToLab(paths.name);
   await progress.step(`${wanted} nodes are Ready`, () => waitForNodes(kube, wanted));
   return status;
-}
-
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
-  });
 }
