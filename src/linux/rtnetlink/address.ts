@@ -2,18 +2,9 @@ import type { Ipv4 } from "../../addr/ipv4.ts";
 import { hostIsLittleEndian as le, viewOf } from "../netlink/align.ts";
 import { AttributeDecoder, AttributeEncoder } from "../netlink/attribute.ts";
 import type { NetlinkRequest } from "../netlink/conversation.ts";
-import { messageFlag } from "../netlink/message.ts";
-import {
-  addressBytes,
-  addressFromBytes,
-  afOf,
-  familyOf,
-  familyOfAf,
-  formatAddress,
-  listRequest,
-} from "./family.ts";
+import { addressBytes, addressFromBytes, afOf, familyOf, familyOfAf, formatAddress } from "./family.ts";
+import { addRequest, listRequest, plainRequest, replaceRequest } from "./request.ts";
 import { scopeName, scopeNumber } from "./scope.ts";
-import { toleratedErrnos } from "./tolerance.ts";
 import type { AddressFilter, AddressSpec, InterfaceAddress, IpAddress, Tolerance } from "./values.ts";
 
 /** <linux/rtnetlink.h> */
@@ -34,34 +25,30 @@ const addressFlag = {
 
 /** Throws `already_exists` when run and the address is there, unless tolerated. */
 export function addAddressRequest(spec: AddressSpec, options?: Tolerance): NetlinkRequest {
-  return {
-    attempted: `add the address ${describe(spec)}`,
-    type: addressMessage.new,
-    flags: messageFlag.create | messageFlag.exclusive,
-    body: encodeAddress(spec),
-    tolerated: toleratedErrnos(options),
-  };
+  return addRequest(
+    { attempted: `add the address ${describe(spec)}`, type: addressMessage.new, body: encodeAddress(spec) },
+    options,
+  );
 }
 
 /** Adds the address or changes what can be changed of one that is there (flags, broadcast, lifetimes). */
 export function replaceAddressRequest(spec: AddressSpec): NetlinkRequest {
-  return {
+  return replaceRequest({
     attempted: `replace the address ${describe(spec)}`,
     type: addressMessage.new,
-    flags: messageFlag.create | messageFlag.replace,
     body: encodeAddress(spec),
-    tolerated: [],
-  };
+  });
 }
 
 export function deleteAddressRequest(spec: AddressSpec, options?: Tolerance): NetlinkRequest {
-  return {
-    attempted: `delete the address ${describe(spec)}`,
-    type: addressMessage.delete,
-    flags: 0,
-    body: encodeAddress(spec),
-    tolerated: toleratedErrnos(options),
-  };
+  return plainRequest(
+    {
+      attempted: `delete the address ${describe(spec)}`,
+      type: addressMessage.delete,
+      body: encodeAddress(spec),
+    },
+    options,
+  );
 }
 
 function describe(spec: AddressSpec): string {
@@ -104,7 +91,6 @@ export function decodeAddress(body: Uint8Array): InterfaceAddress | undefined {
   const view = viewOf(body);
   const family = familyOfAf(view.getUint8(0));
   if (family === undefined) return undefined;
-  const length = family === 4 ? 4 : 16;
   let flags = view.getUint8(2);
   let local: IpAddress | undefined;
   let remote: IpAddress | undefined;
@@ -112,13 +98,11 @@ export function decodeAddress(body: Uint8Array): InterfaceAddress | undefined {
   while (attributes.next()) {
     switch (attributes.type) {
       case ifa.local:
-      case ifa.address: {
-        const bytes = attributes.bytes();
-        if (bytes.length !== length) attributes.reject(`an address of ${bytes.length} bytes`);
-        else if (attributes.type === ifa.local) local = addressFromBytes(bytes);
-        else remote = addressFromBytes(bytes);
+        local = readAddress(attributes, family);
         break;
-      }
+      case ifa.address:
+        remote = readAddress(attributes, family);
+        break;
       case ifa.broadcast:
         if (attributes.bytes().length === 4) more.broadcast = addressFromBytes(attributes.bytes()) as Ipv4;
         break;

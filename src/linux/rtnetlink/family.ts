@@ -3,7 +3,7 @@ import { formatIpv4, ipv4, ipv4Bytes, ipv4FromBytes } from "../../addr/ipv4.ts";
 import { formatIpv6, ipv6, ipv6Bytes, ipv6FromBytes } from "../../addr/ipv6.ts";
 import { EniverseError } from "../../base/error.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
-import type { NetlinkRequest } from "../netlink/conversation.ts";
+import type { AttributeDecoder } from "../netlink/attribute.ts";
 import type { Family, IpAddress } from "./values.ts";
 
 export function familyOf(address: IpAddress): Family {
@@ -30,6 +30,18 @@ export function addressBytes(address: IpAddress): Uint8Array {
 /** Throws `invalid_argument` for other lengths than 4 and 16. */
 export function addressFromBytes(bytes: Uint8Array): IpAddress {
   return bytes.length === 4 ? ipv4FromBytes(bytes) : ipv6FromBytes(bytes);
+}
+
+/**
+ * The address of the attribute at hand, from its byte `skip` on; of any family where none is said. Rejects the
+ * message when there is none; what it returns then is never seen.
+ */
+export function readAddress(attributes: AttributeDecoder, family?: Family, skip = 0): IpAddress {
+  const bytes = attributes.bytes().subarray(skip);
+  const found = bytes.length === 4 ? 4 : bytes.length === 16 ? 6 : undefined;
+  if (found !== undefined && found === (family ?? found)) return addressFromBytes(bytes);
+  attributes.reject(`an address of ${bytes.length} bytes in attribute ${attributes.type}`);
+  return ipv4(0);
 }
 
 export function formatAddress(address: IpAddress): string {
@@ -60,9 +72,4 @@ export function checkDeviceName(name: string): string {
     found: JSON.stringify(name),
     wanted: 'up to 15 bytes without "/", ":" and white space',
   });
-}
-
-/** The request of a list; absent filters are everything. */
-export function listRequest(attempted: string, type: number, body: Uint8Array): NetlinkRequest {
-  return { attempted, type, flags: 0, body, tolerated: [] };
 }

@@ -4,8 +4,8 @@ import { hostIsLittleEndian as le, viewOf } from "../netlink/align.ts";
 import { AttributeDecoder, AttributeEncoder } from "../netlink/attribute.ts";
 import type { NetlinkRequest } from "../netlink/conversation.ts";
 import { messageFlag } from "../netlink/message.ts";
-import { checkDeviceName, listRequest } from "./family.ts";
-import { toleratedErrnos } from "./tolerance.ts";
+import { checkDeviceName } from "./family.ts";
+import { listRequest, plainRequest } from "./request.ts";
 import type { Link, LinkChanges, MacvlanSpec, NewLinkEnd, Tolerance, VethSpec } from "./values.ts";
 
 /** <linux/rtnetlink.h> */
@@ -124,26 +124,21 @@ export function setLinkRequest(index: number, changes: LinkChanges): NetlinkRequ
   if (changes.alias !== undefined) body.text(ifla.alias, changes.alias);
   if (changes.name !== undefined) body.string(ifla.name, checkDeviceName(changes.name));
   const what = Object.keys(changes).join(", ");
-  return {
+  return plainRequest({
     attempted: `set ${what} of device ${index}`,
     type: linkMessage.new,
-    flags: 0,
     body: body.finish(),
-    tolerated: [],
-  };
+  });
 }
 
 /** Deleting one end of a veth pair deletes the other too. */
 export function deleteLinkRequest(index: number, options?: Tolerance): NetlinkRequest {
   const body = new AttributeEncoder();
   header(body, { index });
-  return {
-    attempted: `delete device ${index}`,
-    type: linkMessage.delete,
-    flags: 0,
-    body: body.finish(),
-    tolerated: toleratedErrnos(options),
-  };
+  return plainRequest(
+    { attempted: `delete device ${index}`, type: linkMessage.delete, body: body.finish() },
+    options,
+  );
 }
 
 /** Deletes a link by its name. */
@@ -151,13 +146,10 @@ export function deleteLinkByNameRequest(name: string, options?: Tolerance): Netl
   const body = new AttributeEncoder();
   header(body, {});
   body.string(ifla.name, checkDeviceName(name));
-  return {
-    attempted: `delete the device ${name}`,
-    type: linkMessage.delete,
-    flags: 0,
-    body: body.finish(),
-    tolerated: toleratedErrnos(options),
-  };
+  return plainRequest(
+    { attempted: `delete the device ${name}`, type: linkMessage.delete, body: body.finish() },
+    options,
+  );
 }
 
 /** Deletes all links of a group that is not 0; in the kernel that takes as long as deleting one. */
@@ -171,13 +163,10 @@ export function deleteLinkGroupRequest(group: number, options?: Tolerance): Netl
   const body = new AttributeEncoder();
   header(body, {});
   body.u32(ifla.group, group);
-  return {
-    attempted: `delete the devices of group ${group}`,
-    type: linkMessage.delete,
-    flags: 0,
-    body: body.finish(),
-    tolerated: toleratedErrnos(options),
-  };
+  return plainRequest(
+    { attempted: `delete the devices of group ${group}`, type: linkMessage.delete, body: body.finish() },
+    options,
+  );
 }
 
 /** All links. */

@@ -3,17 +3,8 @@ import { EniverseError } from "../../base/error.ts";
 import { hostIsLittleEndian as le, viewOf } from "../netlink/align.ts";
 import { AttributeDecoder, AttributeEncoder } from "../netlink/attribute.ts";
 import type { NetlinkRequest } from "../netlink/conversation.ts";
-import { messageFlag } from "../netlink/message.ts";
-import {
-  addressBytes,
-  addressFromBytes,
-  afOf,
-  familyOf,
-  familyOfAf,
-  formatAddress,
-  listRequest,
-} from "./family.ts";
-import { toleratedErrnos } from "./tolerance.ts";
+import { addressBytes, afOf, familyOf, familyOfAf, formatAddress, readAddress } from "./family.ts";
+import { listRequest, plainRequest, replaceRequest } from "./request.ts";
 import type {
   IpAddress,
   Neighbour,
@@ -56,26 +47,25 @@ export function replaceNeighbourRequest(spec: NeighbourSpec): NetlinkRequest {
       wanted: "a MAC address or a proxy entry",
     });
   }
-  return {
+  return replaceRequest({
     attempted: `set the neighbour ${describe(spec)}`,
     type: neighbourMessage.new,
-    flags: messageFlag.create | messageFlag.replace,
     body: encodeNeighbour(spec),
-    tolerated: [],
-  };
+  });
 }
 
 export function deleteNeighbourRequest(
   spec: Pick<NeighbourSpec, "interfaceIndex" | "address" | "proxy">,
   options?: Tolerance,
 ): NetlinkRequest {
-  return {
-    attempted: `delete the neighbour ${describe(spec)}`,
-    type: neighbourMessage.delete,
-    flags: 0,
-    body: encodeNeighbour(spec),
-    tolerated: toleratedErrnos(options),
-  };
+  return plainRequest(
+    {
+      attempted: `delete the neighbour ${describe(spec)}`,
+      type: neighbourMessage.delete,
+      body: encodeNeighbour(spec),
+    },
+    options,
+  );
 }
 
 function describe(spec: NeighbourSpec): string {
@@ -124,11 +114,9 @@ export function decodeNeighbour(body: Uint8Array): Neighbour | undefined {
   let address: IpAddress | undefined;
   let mac: Mac | undefined;
   while (attributes.next()) {
-    const bytes = attributes.bytes();
-    if (attributes.type === nda.destination) {
-      if (bytes.length === 4 || bytes.length === 16) address = addressFromBytes(bytes);
-      else attributes.reject(`an address of ${bytes.length} bytes`);
-    } else if (attributes.type === nda.mac && bytes.length === 6) mac = macFromBytes(bytes);
+    if (attributes.type === nda.destination) address = readAddress(attributes);
+    else if (attributes.type === nda.mac && attributes.bytes().length === 6)
+      mac = macFromBytes(attributes.bytes());
   }
   attributes.finish();
   if (family === undefined || address === undefined) return undefined;

@@ -2,20 +2,18 @@ import { errno } from "../errno.ts";
 import { hostIsLittleEndian as le, viewOf } from "../netlink/align.ts";
 import { AttributeDecoder, AttributeEncoder } from "../netlink/attribute.ts";
 import type { NetlinkRequest } from "../netlink/conversation.ts";
-import { messageFlag } from "../netlink/message.ts";
 import {
   addressBytes,
-  addressFromBytes,
   afOf,
   cidrOf,
   describeCidr,
   familyOf,
   familyOfAf,
   formatAddress,
-  listRequest,
+  readAddress,
 } from "./family.ts";
+import { addRequest, listRequest, plainRequest, replaceRequest } from "./request.ts";
 import { routeTypeName, routeTypeNumber, scopeName, scopeNumber } from "./scope.ts";
-import { toleratedErrnos } from "./tolerance.ts";
 import {
   type IpAddress,
   type NextHop,
@@ -58,34 +56,30 @@ const metricMtu = 2;
 const nextHopLength = 8;
 
 export function addRouteRequest(spec: RouteSpec, options?: Tolerance): NetlinkRequest {
-  return {
-    attempted: `add the route ${describe(spec)}`,
-    type: routeMessage.new,
-    flags: messageFlag.create | messageFlag.exclusive,
-    body: encodeRoute(spec, "add"),
-    tolerated: toleratedErrnos(options),
-  };
+  return addRequest(
+    { attempted: `add the route ${describe(spec)}`, type: routeMessage.new, body: encodeRoute(spec, "add") },
+    options,
+  );
 }
 
 /** Replaces the route with the same destination, table and metric, or adds one. */
 export function replaceRouteRequest(spec: RouteSpec): NetlinkRequest {
-  return {
+  return replaceRequest({
     attempted: `replace the route ${describe(spec)}`,
     type: routeMessage.new,
-    flags: messageFlag.create | messageFlag.replace,
     body: encodeRoute(spec, "add"),
-    tolerated: [],
-  };
+  });
 }
 
 export function deleteRouteRequest(match: RouteMatch, options?: Tolerance): NetlinkRequest {
-  return {
-    attempted: `delete the route ${describe(match)}`,
-    type: routeMessage.delete,
-    flags: 0,
-    body: encodeRoute(match, "delete"),
-    tolerated: toleratedErrnos(options),
-  };
+  return plainRequest(
+    {
+      attempted: `delete the route ${describe(match)}`,
+      type: routeMessage.delete,
+      body: encodeRoute(match, "delete"),
+    },
+    options,
+  );
 }
 
 function describe(route: RouteSpec): string {
@@ -190,7 +184,7 @@ export function decodeRoute(body: Uint8Array): Route | undefined {
         more.gateway = readAddress(attributes);
         break;
       case rta.via:
-        more.gateway = readAddress(attributes, 2);
+        more.gateway = readAddress(attributes, undefined, 2);
         break;
       case rta.preferredSource:
         more.source = readAddress(attributes);
@@ -227,13 +221,6 @@ export function decodeRoute(body: Uint8Array): Route | undefined {
   };
 }
 
-function readAddress(attributes: AttributeDecoder, skip = 0): IpAddress {
-  const bytes = attributes.bytes().subarray(skip);
-  if (bytes.length === 4 || bytes.length === 16) return addressFromBytes(bytes);
-  attributes.reject(`an address of ${bytes.length} bytes in attribute ${attributes.type}`);
-  return addressFromBytes(new Uint8Array(4));
-}
-
 function readNextHops(attributes: AttributeDecoder): NextHop[] {
   const bytes = attributes.bytes();
   const view = viewOf(bytes);
@@ -248,7 +235,7 @@ function readNextHops(attributes: AttributeDecoder): NextHop[] {
     let gateway: IpAddress | undefined;
     while (inner.next()) {
       if (inner.type === rta.gateway) gateway = readAddress(inner);
-      else if (inner.type === rta.via) gateway = readAddress(inner, 2);
+      else if (inner.type === rta.via) gateway = readAddress(inner, undefined, 2);
     }
     inner.finish();
     hops.push({

@@ -3,18 +3,16 @@ import { EniverseError } from "../../base/error.ts";
 import { hostIsLittleEndian as le, viewOf } from "../netlink/align.ts";
 import { AttributeDecoder, AttributeEncoder } from "../netlink/attribute.ts";
 import type { NetlinkRequest } from "../netlink/conversation.ts";
-import { messageFlag } from "../netlink/message.ts";
 import {
   addressBytes,
-  addressFromBytes,
   afOf,
   checkDeviceName,
   cidrOf,
   describeCidr,
   familyOfAf,
-  listRequest,
+  readAddress,
 } from "./family.ts";
-import { toleratedErrnos } from "./tolerance.ts";
+import { addRequest, listRequest, plainRequest } from "./request.ts";
 import type { Family, IpAddress, Rule, RuleAction, RuleSpec, Tolerance } from "./values.ts";
 
 /** <linux/rtnetlink.h> */
@@ -57,24 +55,22 @@ const suppressNothing = 0xffffffff;
 
 /** Throws `already_exists` when run and an equal rule is there, unless tolerated. */
 export function addRuleRequest(spec: RuleSpec, options?: Tolerance): NetlinkRequest {
-  return {
-    attempted: `add the rule ${describeRule(spec)}`,
-    type: ruleMessage.new,
-    flags: messageFlag.create | messageFlag.exclusive,
-    body: encodeRule(spec, "add"),
-    tolerated: toleratedErrnos(options),
-  };
+  return addRequest(
+    { attempted: `add the rule ${describeRule(spec)}`, type: ruleMessage.new, body: encodeRule(spec, "add") },
+    options,
+  );
 }
 
 /** Deletes the first rule that has all the fields of `spec`; absent fields match anything. */
 export function deleteRuleRequest(spec: RuleSpec, options?: Tolerance): NetlinkRequest {
-  return {
-    attempted: `delete the rule ${describeRule(spec)}`,
-    type: ruleMessage.delete,
-    flags: 0,
-    body: encodeRule(spec, "delete"),
-    tolerated: toleratedErrnos(options),
-  };
+  return plainRequest(
+    {
+      attempted: `delete the rule ${describeRule(spec)}`,
+      type: ruleMessage.delete,
+      body: encodeRule(spec, "delete"),
+    },
+    options,
+  );
 }
 
 /** The rule in the words of `ip rule`. */
@@ -171,10 +167,10 @@ export function decodeRule(body: Uint8Array): Rule | undefined {
   while (attributes.next()) {
     switch (attributes.type) {
       case fra.from:
-        from = readBase(attributes, family);
+        from = readAddress(attributes, family);
         break;
       case fra.to:
-        to = readBase(attributes, family);
+        to = readAddress(attributes, family);
         break;
       case fra.iif:
         more.iif = attributes.string();
@@ -219,11 +215,4 @@ export function decodeRule(body: Uint8Array): Rule | undefined {
     ...((view.getUint32(8, le) & FIB_RULE_INVERT) !== 0 ? { invert: true } : {}),
     ...more,
   };
-}
-
-function readBase(attributes: AttributeDecoder, family: Family): IpAddress | undefined {
-  const bytes = attributes.bytes();
-  if (bytes.length === (family === 4 ? 4 : 16)) return addressFromBytes(bytes);
-  attributes.reject(`an address of ${bytes.length} bytes in attribute ${attributes.type}`);
-  return undefined;
 }
