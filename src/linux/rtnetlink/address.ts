@@ -2,7 +2,15 @@ import type { Ipv4 } from "../../addr/ipv4.ts";
 import { hostIsLittleEndian as le, viewOf } from "../netlink/align.ts";
 import { AttributeDecoder, AttributeEncoder } from "../netlink/attribute.ts";
 import type { NetlinkRequest } from "../netlink/conversation.ts";
-import { addressBytes, addressFromBytes, afOf, familyOf, familyOfAf, formatAddress } from "./family.ts";
+import {
+  addressBytes,
+  addressFromBytes,
+  afOf,
+  familyOf,
+  familyOfAf,
+  formatAddress,
+  readAddress,
+} from "./family.ts";
 import { addRequest, listRequest, plainRequest, replaceRequest } from "./request.ts";
 import { scopeName, scopeNumber } from "./scope.ts";
 import type { AddressFilter, AddressSpec, InterfaceAddress, IpAddress, Tolerance } from "./values.ts";
