@@ -77,6 +77,8 @@ export class LocalCloud implements Cloud {
   readonly #launchPad: LaunchPad;
   readonly #listeners = new Set<(changes: readonly ResourceChange[]) => void>();
   readonly #closed = new AbortController();
+  /** Changes that the store has not taken yet, as on a full disk: they go with the next ones. */
+  readonly #unsaved = new Map<string, ResourceChange>();
   #settings: CloudSettings;
   #timer: { readonly at: number; readonly cancel: AbortController } | undefined;
 
@@ -272,6 +274,8 @@ export class LocalCloud implements Cloud {
   close(): void {
     this.#closed.abort();
     this.#timer?.cancel.abort();
+    const unsaved = this.#trySave([]);
+    if (unsaved !== undefined) this.#log("error", "changes are lost", { error: unsaved.message });
     this.#store?.close();
   }
 
@@ -306,8 +310,8 @@ export class LocalCloud implements Cloud {
   async #commit(): Promise<void> {
     const changes = this.state.takeChanges();
     this.#arm();
+    const unsaved = this.#trySave(changes);
     if (changes.length === 0) return;
-    this.#save(changes);
     const now = this.#clock.now();
     for (const { kind, id } of changes) {
       if (kind === "network-interface") this.#metadata.noteInterface(id, now);
@@ -316,12 +320,29 @@ export class LocalCloud implements Cloud {
     for (const listener of this.#listeners) listener(changes);
     this.#launchPad.look(changes);
     if (changes.some(({ kind }) => fabricKinds.has(kind))) await this.#fabric.sync();
+    if (unsaved !== undefined) throw unsaved;
   }
 
   #save(changes: readonly ResourceChange[]): void {
-    this.#store?.save(
-      changes.map(({ kind, id }) => ({ kind, id, resource: this.state.tables[kind].get(id) })),
-    );
+    for (const change of changes) this.#unsaved.set(`${change.kind}/${change.id}`, change);
+    if (this.#unsaved.size === 0) return;
+    const all = [...this.#unsaved.values()];
+    this.#store?.save(all.map(({ kind, id }) => ({ kind, id, resource: this.state.tables[kind].get(id) })));
+    this.#unsaved.clear();
+  }
+
+  /** Stores what changed, and what could not be stored before; answers why it could not. */
+  #trySave(changes: readonly ResourceChange[]): Error | undefined {
+    try {
+      this.#save(changes);
+      return undefined;
+    } catch (cause) {
+      return new EniverseError("unavailable", {
+        attempted: "store the change, which is made nevertheless",
+        found: messageOf(cause),
+        cause,
+      });
+    }
   }
 
   /** Wakes the cloud up when the next transition is due. */

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  AllocateAddressCommand,
   AttachNetworkInterfaceCommand,
   CreateNetworkInterfaceCommand,
   CreateTagsCommand,
+  DescribeAddressesCommand,
   RunInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import { type Clock, ManualClock } from "../base/clock.ts";
@@ -14,7 +16,7 @@ import { CloudBed, ec2Error } from "./cloud-bed.ts";
 import { defaultConfig, defaultSettings } from "./config.ts";
 import type { FabricSpec } from "./fabric/spec.ts";
 import { createCloud } from "./service.ts";
-import { openCloudStore } from "./store.ts";
+import { type CloudStore, openCloudStore } from "./store.ts";
 
 function deferred() {
   return Promise.withResolvers<void>();
@@ -23,6 +25,33 @@ function deferred() {
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
 }
+
+describe("a store that cannot be written", () => {
+  test("is told to the client; the change holds, and is stored with the next one", async () => {
+    const kept = openCloudStore(":memory:");
+    let full = false;
+    const store: CloudStore = {
+      ...kept,
+      save: (changes) => {
+        if (full) throw new Error("database or disk is full");
+        kept.save(changes);
+      },
+    };
+    using bed = new CloudBed({ store });
+    const stored = (): unknown[] => [...kept.load()].filter(({ kind }) => kind === "elastic-ip");
+    const before = stored().length;
+    full = true;
+    expect(await ec2Error(bed.client.send(new AllocateAddressCommand({})))).toContain(
+      "database or disk is full",
+    );
+    const { Addresses } = await bed.client.send(new DescribeAddressesCommand({}));
+    expect(Addresses).toHaveLength(before + 1);
+    expect(stored()).toHaveLength(before);
+    full = false;
+    await bed.client.send(new AllocateAddressCommand({}));
+    expect(stored()).toHaveLength(before + 2);
+  });
+});
 
 describe("the configured network", () => {
   test("has subnets, gateways and routes as eksctl makes them", () => {

@@ -31,7 +31,7 @@ export function createCloud(parts: CloudParts): Cloud {
       throw new EniverseError("corrupted", {
         attempted: "load the cloud",
         found: "resources without a note of the network that was built",
-        fix: "Remove the store to start with an empty cloud.",
+        fix: "Remove the store to start with an empty cloud",
       });
     }
     return new LocalCloud({ ...parts, log, state, network, secret });

@@ -76,7 +76,7 @@ function openDatabase(path: string): Database {
     throw new EniverseError("corrupted", {
       attempted: `open the cloud's store ${path}`,
       found: messageOf(error),
-      fix: "Remove the file to start with an empty cloud.",
+      fix: "Remove the file to start with an empty cloud",
       cause: error,
     });
   }
