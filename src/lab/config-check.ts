@@ -48,6 +48,11 @@ export function checkLabConfig(config: LabConfig): void {
     blocks.map((block) => block.cidr),
   );
   checkNodeGroups(config);
+  for (const [name, subnet] of Object.entries(config.awsNode.eniConfigs ?? {})) {
+    const names = config.vpc.subnets.map((each) => each.name);
+    if (!names.includes(subnet))
+      throw bad(`awsNode.eniConfigs.${name}`, `subnet ${subnet}`, `one of ${names.join(", ")}`);
+  }
 }
 
 interface NamedBlock {

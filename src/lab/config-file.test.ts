@@ -105,6 +105,15 @@ describe("lab.yaml", () => {
     expect(config.awsNode.env).toEqual({ WARM_IP_TARGET: "5", MAX_ENI: "2" });
   });
 
+  test("ENIConfigs name subnets of the file", () => {
+    const config = checked("awsNode: {eniConfigs: {us-west-2a: private-a}}");
+    expect(config.awsNode.eniConfigs).toEqual({ "us-west-2a": "private-a" });
+    expect(() => checked("awsNode: {eniConfigs: {us-west-2a: pods-a}}")).toThrow(
+      "awsNode.eniConfigs.us-west-2a: subnet pods-a; wanted one of ",
+    );
+    expect(() => read("awsNode: {eniConfigs: {us-west-2a: 5}}")).toThrow("lab.yaml, line 1");
+  });
+
   test("an error names the line, what was found and what is allowed", () => {
     const yaml = "vpc:\n  cidrs: [10.0.0.0/16]\nec2:\n  addressChoice: dense\n";
     expect(() => read(yaml)).toThrow(

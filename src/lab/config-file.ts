@@ -71,6 +71,9 @@ function withDefaults(content: Partially<LabConfig>, name: string, shape: LabSha
     // The command line wins over the file, as it does everywhere.
     awsNode: {
       env: { ...(content.awsNode?.env as Record<string, string> | undefined), ...shape.awsNodeEnv },
+      ...(content.awsNode?.eniConfigs === undefined
+        ? {}
+        : { eniConfigs: content.awsNode.eniConfigs as Record<string, string> }),
     },
     ec2: { ...base.ec2, ...(content.ec2 as Partial<LabConfig["ec2"]> | undefined) },
   };

@@ -112,7 +112,7 @@ export const labSchema = {
     awsNode: {
       type: "object",
       additionalProperties: false,
-      properties: { env: stringMap },
+      properties: { env: stringMap, eniConfigs: stringMap },
     },
     ec2: {
       type: "object",

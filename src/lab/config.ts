@@ -9,11 +9,17 @@ export interface LabConfig {
   readonly vpc: VpcConfig;
   readonly cluster: ClusterConfig;
   readonly nodeGroups: readonly NodeGroupConfig[];
-  /** Environment of the aws-node DaemonSet beside the manifest's own. */
-  readonly awsNode: { readonly env: Readonly<Record<string, string>> };
+  readonly awsNode: AwsNodeConfig;
   readonly ec2: Ec2Config;
   /** Seed of every random choice; the same seed gives the same addresses. */
   readonly seed: number;
+}
+
+export interface AwsNodeConfig {
+  /** Environment of the aws-node DaemonSet beside the manifest's own. */
+  readonly env: Readonly<Record<string, string>>;
+  /** ENIConfigs to make with the cluster, for custom networking: the name of the pods' subnet by that of each. */
+  readonly eniConfigs?: Readonly<Record<string, string>>;
 }
 
 export interface VpcConfig {

@@ -141,7 +141,8 @@ export async function ensureCluster(cloud: Cloud, { cluster }: LabConfig): Promi
   });
 }
 
-function subnetId(cloud: Cloud, name: string): string {
+/** The id of a subnet by its name in the configuration. */
+export function subnetId(cloud: Cloud, name: string): string {
   const subnet = cloud.network.subnets.find((candidate) => candidate.name === name);
   if (subnet === undefined) throw new EniverseError("internal", { attempted: `find the subnet ${name}` });
   return subnet.subnetId;

@@ -22,7 +22,7 @@ import { compiledRelay } from "../node/plugin/build.ts";
 import { cloudConfigOf } from "./cloud-config.ts";
 import type { LabConfig } from "./config.ts";
 import type { LabEndpoints, LabMachine } from "./control.ts";
-import { ControlPlane, ensureCluster } from "./control-plane.ts";
+import { ControlPlane, ensureCluster, subnetId } from "./control-plane.ts";
 import type { LabJournal } from "./control-server.ts";
 import { FaultDesk } from "./faults/desk.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
@@ -58,9 +58,7 @@ export async function startLab(
 ): Promise<Lab> {
   const random = seededRandom(config.seed + countStart(paths));
   const portsFile = join(paths.state, "ports.json");
-  const ports: Ports = existsSync(portsFile)
-    ? (JSON.parse(readFileSync(portsFile, "utf8")) as Ports)
-    : { endpoint: 0, kubernetes: 0 };
+  const ports = readPorts(portsFile);
 
   const cloud = await journal.run(
     "the VPC is laid out",
@@ -179,6 +177,15 @@ export async function startLab(
   }
 }
 
+/** Zeros, which take free ports, where none were kept: a file that a full disk cut off is as none. */
+function readPorts(file: string): Ports {
+  try {
+    const { endpoint, kubernetes } = JSON.parse(readFileSync(file, "utf8")) as Partial<Ports>;
+    if (Number.isInteger(endpoint) && Number.isInteger(kubernetes)) return { endpoint, kubernetes } as Ports;
+  } catch {}
+  return { endpoint: 0, kubernetes: 0 };
+}
+
 function serviceCidrOf(cluster: EksCluster): { serviceCidr?: string } {
   const serviceCidr = cluster.serviceIpv6Cidr ?? cluster.serviceIpv4Cidr;
   return serviceCidr === undefined ? {} : { serviceCidr };
@@ -196,7 +203,9 @@ function instanceExists(cloud: Cloud, providerId: string): boolean {
  */
 function countStart(paths: LabPaths): number {
   const file = join(paths.state, "starts");
-  const before = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  const kept = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  // A number that no start had stands for one that cannot be read.
+  const before = Number.isInteger(kept) ? kept : Math.floor(Date.now() / 1000);
   writeFileSync(file, String(before + 1));
   return before;
 }
@@ -255,12 +264,6 @@ async function launchNodeGroups(cloud: Cloud, config: LabConfig): Promise<number
     return missing;
   });
   return (await Promise.all(launches)).reduce((sum, count) => sum + count, 0);
-}
-
-function subnetId(cloud: Cloud, name: string): string {
-  const subnet = cloud.network.subnets.find((candidate) => candidate.name === name);
-  if (subnet === undefined) throw new EniverseError("internal", { attempted: `find the subnet ${name}` });
-  return subnet.subnetId;
 }
 
 function clusterSecurityGroup(cloud: Cloud, clusterName: string): string {

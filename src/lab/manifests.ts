@@ -2,7 +2,10 @@ import { hasCode } from "../base/error.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import { awsNodeManifests } from "../cluster/manifests/aws-node.ts";
 import type { KubeClient } from "../kube/client.ts";
+import type { KubeObject, Resource } from "../kube/objects.ts";
+import { apiVersionOf, eniConfigs } from "../kube/resources.ts";
 import type { LabConfig } from "./config.ts";
+import { subnetId } from "./control-plane.ts";
 import { endpointAddress } from "./listeners.ts";
 
 /** How EKS configures the VPC CNI of an IPv6 cluster. */
@@ -33,11 +36,25 @@ export async function applyManifests(
       ...config.awsNode.env,
     },
   });
-  for (const { resource, object } of manifests) {
-    try {
-      await kube.create(resource, object);
-    } catch (error) {
-      if (!hasCode(error, "already_exists")) throw error;
-    }
+  for (const { resource, object } of manifests) await create(kube, resource, object);
+  for (const [name, subnet] of Object.entries(config.awsNode.eniConfigs ?? {})) {
+    await create(kube, eniConfigs, {
+      apiVersion: apiVersionOf(eniConfigs),
+      kind: eniConfigs.kind,
+      metadata: { name },
+      spec: { subnet: subnetId(cloud, subnet) },
+    });
+  }
+}
+
+async function create<T extends KubeObject>(
+  kube: KubeClient,
+  resource: Resource<T>,
+  object: T,
+): Promise<void> {
+  try {
+    await kube.create(resource, object);
+  } catch (error) {
+    if (!hasCode(error, "already_exists")) throw error;
   }
 }

@@ -21,12 +21,6 @@ export function labFileOf(plan: VpcPlan): LabFile {
       ...clipped.map(
         ({ name, nodes }) => `${name} has ${nodes} nodes in the plan; a lab holds ${mostLabNodes} in a group`,
       ),
-      ...(plan.eniConfigs.length > 0
-        ? [
-            "Custom networking: nodes get ready once the ENIConfigs are there, with the lab's own subnet ids:",
-            "eniverse plan vpc THE SAME FLAGS --lab -o eniconfig | kubectl apply -f -",
-          ]
-        : []),
     ],
     config: {
       region: plan.region,
@@ -50,7 +44,8 @@ export function labFileOf(plan: VpcPlan): LabFile {
       cluster: {
         name: plan.clusterName,
         subnets: clusterSubnets.length > 0 ? clusterSubnets : homes("private"),
-        serviceCidr: plan.serviceCidr,
+        // EKS chooses the services' block of an IPv6 cluster.
+        ...(plan.vpc.ipv6 ? { ipFamily: "ipv6" } : { serviceCidr: plan.serviceCidr }),
       },
       nodeGroups: plan.nodeGroups.map((group) => ({
         name: group.name,
@@ -59,7 +54,19 @@ export function labFileOf(plan: VpcPlan): LabFile {
         subnets: homes("private"),
         ...(group.maxPods === undefined ? {} : { maxPods: Math.min(group.maxPods, 1000) }),
       })),
-      awsNode: { env: plan.awsNodeEnv },
+      awsNode: {
+        env: plan.awsNodeEnv,
+        ...(plan.eniConfigs.length === 0
+          ? {}
+          : {
+              eniConfigs: Object.fromEntries(
+                plan.eniConfigs.flatMap(({ metadata: { name } }) => {
+                  const home = plan.subnets.find(({ kind, zone }) => kind === "pods" && zone === name);
+                  return home === undefined ? [] : [[name, home.name]];
+                }),
+              ),
+            }),
+      },
     },
   };
 }

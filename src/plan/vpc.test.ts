@@ -167,6 +167,10 @@ describe("what is to be made beside subnets", () => {
     for (const mode of planModes) {
       const config = labOf(planVpc({ ...fifteen, mode, zones: 2, growth: { percentPerMonth: 5 } }));
       expect(config.nodeGroups[0]).toMatchObject({ name: "workers", count: 30, instanceType: "m5.large" });
+      expect(config.cluster.ipFamily).toBe(mode === "ipv6" ? "ipv6" : "ipv4");
+      expect(config.awsNode.eniConfigs).toEqual(
+        mode.startsWith("custom") ? { "us-west-2a": "pods-a", "us-west-2b": "pods-b" } : undefined,
+      );
     }
     const many = planVpc({ nodeGroups: [{ instanceType: "m5.large", nodes: 250, podsPerNode: 10 }] });
     expect(labOf(many).nodeGroups[0]?.count).toBe(100);
