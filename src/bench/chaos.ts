@@ -84,7 +84,7 @@ async function playLab(length: number): Promise<Pace> {
   const random = seededRandom(seed);
   const name = freshLabName("chaos");
   remember(name);
-  const lab = new ChaosLab(name, random);
+  const lab = new ChaosLab(name);
   try {
     await lab.up(labNodes, podsAtRest);
     const story = tellStory(random, length, labNodes, labPods).filter(isDeed);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { EniverseError } from "../../base/error.ts";
-import type { Random } from "../../base/random.ts";
+import { type Random, seededRandom } from "../../base/random.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { createKubeClient } from "../../kube/fetch-client.ts";
 import { clientConfigOf } from "../../kube/kubeconfig.ts";
@@ -24,14 +24,12 @@ const variables = ["WARM_IP_TARGET", "MINIMUM_IP_TARGET", "WARM_ENI_TARGET", "EN
 /** A real lab that stories happen to. */
 export class ChaosLab {
   readonly paths;
-  readonly #random: Random;
   readonly #started = performance.now();
   /** What has happened, with the time of each. */
   readonly told: string[] = [];
 
-  constructor(name: string, random: Random) {
+  constructor(name: string) {
     this.paths = labPaths(name);
-    this.#random = random;
   }
 
   get kube(): KubeClient {
@@ -65,7 +63,7 @@ export class ChaosLab {
         await this.scale(operation.replicas);
         return;
       case "delete-pods":
-        return this.#deletePods(operation.count);
+        return this.#deletePods(operation.count, seededRandom(operation.pick));
       case "set-env":
         return this.setEnv(operation.env);
       case "break":
@@ -149,12 +147,12 @@ export class ChaosLab {
       .join("\n");
   }
 
-  async #deletePods(count: number): Promise<void> {
+  async #deletePods(count: number, random: Random): Promise<void> {
     const { items } = await this.kube.list(pods, { namespace: "default" });
     for (let n = 0; n < count && items.length > 0; n++) {
-      const [pod] = items.splice(this.#random.int(items.length), 1);
+      const [pod] = items.splice(random.int(items.length), 1);
       if (pod === undefined) return;
-      const grace = this.#random.int(3) === 0 ? { gracePeriodSeconds: 0 } : {};
+      const grace = random.int(3) === 0 ? { gracePeriodSeconds: 0 } : {};
       await this.kube.delete(pods, pod.metadata.name, { namespace: "default", ...grace }).catch(() => {});
     }
   }

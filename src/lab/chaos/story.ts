@@ -5,10 +5,13 @@
  */
 import type { Random } from "../../base/random.ts";
 
-/** One thing that happens; `node` counts through the lab's nodes. */
+/**
+ * One thing that happens; `node` counts through the lab's nodes, `pick` is the seed of what else is left to chance, so
+ * that an operation does the same in a shorter story.
+ */
 export type Operation =
   | { readonly do: "scale"; readonly replicas: number }
-  | { readonly do: "delete-pods"; readonly count: number }
+  | { readonly do: "delete-pods"; readonly count: number; readonly pick: number }
   | { readonly do: "set-env"; readonly env: Readonly<Record<string, string>> }
   | { readonly do: "break"; readonly what: Breakage; readonly node: number }
   | { readonly do: "heal" }
@@ -81,7 +84,7 @@ function nextOperation(random: Random, nodes: number, pods: number): Operation {
     case "scale":
       return { do: "scale", replicas: random.int(pods + 1) };
     case "delete-pods":
-      return { do: "delete-pods", count: 1 + random.int(4) };
+      return { do: "delete-pods", count: 1 + random.int(4), pick: random.int(1000) };
     case "set-env":
       return { do: "set-env", env: random.pick(environments) };
     case "break":
