@@ -122,7 +122,8 @@ async function ask(paths: LabPaths, path: string, method = "GET", body?: unknown
   } catch (cause) {
     throw new EniverseError("unavailable", {
       attempted: `reach the lab ${paths.name}`,
-      found: messageOf(cause),
+      // Bun guesses at a typo when nobody listens on the socket.
+      found: /ENOENT|ECONNREFUSED/.test(messageOf(cause)) ? "its process is not running" : messageOf(cause),
       fix: `Start it with: eniverse up --name ${paths.name}`,
       cause,
     });

@@ -38,6 +38,7 @@ import {
   Validity,
 } from "@peculiar/asn1-x509";
 import type { Clock } from "../../base/clock.ts";
+import { EniverseError, messageOf } from "../../base/error.ts";
 
 const commonName = "2.5.4.3";
 const ecdsaWithSha256 = "1.2.840.10045.4.3.2";
@@ -62,6 +63,22 @@ const standingNames = [
   "kubernetes.default.svc.cluster.local",
 ];
 
+/** Throws `corrupted` for files that are not the two halves of an authority. */
+function readKept(certFile: string, keyFile: string): { readonly cert: string; readonly key: KeyObject } {
+  try {
+    const cert = readFileSync(certFile, "utf8");
+    const key = createPrivateKey(readFileSync(keyFile));
+    if (new X509Certificate(cert).checkPrivateKey(key)) return { cert, key };
+    throw new Error("the key is not the certificate's");
+  } catch (cause) {
+    throw new EniverseError("corrupted", {
+      attempted: `read the cluster's certificate authority from ${certFile} and ${keyFile}`,
+      found: messageOf(cause),
+      cause,
+    });
+  }
+}
+
 export class CertificateAuthority {
   /** PEM. */
   readonly cert: string;
@@ -75,8 +92,9 @@ export class CertificateAuthority {
     const certFile = join(folder, "ca.crt");
     const keyFile = join(folder, "ca.key");
     if (existsSync(certFile) && existsSync(keyFile)) {
-      this.cert = readFileSync(certFile, "utf8");
-      this.#key = createPrivateKey(readFileSync(keyFile));
+      const kept = readKept(certFile, keyFile);
+      this.cert = kept.cert;
+      this.#key = kept.key;
       return;
     }
     const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });

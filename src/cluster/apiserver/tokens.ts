@@ -2,9 +2,11 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { Clock } from "../../base/clock.ts";
+import { EniverseError } from "../../base/error.ts";
 import type { Identity } from "./identity.ts";
 
 const header = encode({ alg: "HS256", typ: "JWT" });
+const keyBytes = 32;
 const issuer = "https://kubernetes.default.svc.cluster.local";
 
 interface Claims {
@@ -24,8 +26,15 @@ export class TokenSigner {
   readonly #known = new Map<string, Claims>();
 
   constructor(keyFile: string, clock: Clock) {
-    if (!existsSync(keyFile)) writeFileSync(keyFile, randomBytes(32), { mode: 0o600 });
+    if (!existsSync(keyFile)) writeFileSync(keyFile, randomBytes(keyBytes), { mode: 0o600 });
     this.#key = readFileSync(keyFile);
+    if (this.#key.length !== keyBytes) {
+      throw new EniverseError("corrupted", {
+        attempted: `read the key of the cluster's tokens from ${keyFile}`,
+        found: `${this.#key.length} bytes`,
+        wanted: `${keyBytes}`,
+      });
+    }
     this.#clock = clock;
   }
 
