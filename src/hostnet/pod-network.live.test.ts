@@ -22,7 +22,7 @@ live("the network of an ordinary pod", () => {
   });
   afterEach(() => bed[Symbol.dispose]());
 
-  test("stands as the official CNI makes it, and carries packets", async () => {
+  test("S52: stands as the official CNI makes it, one rule each way, and carries packets", async () => {
     const pod = bed.netns("pod");
     await setUpPodNetwork(bed.host, pod.path, [web]);
 
@@ -75,7 +75,7 @@ live("the network of an ordinary pod", () => {
     expect(bed.ip(first, "-o", "link").length).toBe(1);
   });
 
-  test("taking down leaves nothing, twice, and takes old rules along", async () => {
+  test("S52: taking down leaves nothing, twice, and takes old rules along", async () => {
     const before = [bed.ip(bed.node, "rule"), bed.ip(bed.node, "-4", "route", "show", "table", "all")];
     const pod = bed.netns("pod");
     await setUpPodNetwork(bed.host, pod.path, [web]);

@@ -225,3 +225,25 @@ describe.each(table)("%s", (_name, instance, settings, states) => {
     }
   });
 });
+
+test("S51: after half of the pods came and went, addresses and ENIs are as before within six minutes", () => {
+  for (const instance of [t3small, m5large, m44xlarge]) {
+    const cloud = new FakeCloud({ instance, settings: { warmIpTarget: 3, warmEniTarget: 0 } });
+    cloud.settle();
+    const before = cloud.slots();
+    const maxPods = instance.enis * (instance.ipv4PerEni - 1) + 2;
+    cloud.scale(Math.floor(maxPods / 2));
+    const gone = cloud.now;
+    cloud.scale(0);
+    expect(cloud.slots()).toEqual(before);
+    expect(cloud.now - gone).toBeLessThanOrEqual(360_000);
+  }
+});
+
+test("S58: ENABLE_POD_ENI on a type without trunks takes no place away: every pod gets an address", () => {
+  for (const trunkCapable of [false, true]) {
+    const cloud = new FakeCloud({ instance: { ...t3small, trunkCapable }, settings: { podEni: true } });
+    cloud.scale(9);
+    expect(cloud.ledger.waiting.anyCard).toBe(trunkCapable ? 3 : 0);
+  }
+});

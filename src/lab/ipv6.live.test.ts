@@ -119,7 +119,7 @@ describe.skipIf(!isRoot)("an IPv6 cluster", () => {
     expect(bed.run("check").stdout).not.toContain("✗");
   }, 180_000);
 
-  test("keeps pods apart by a rule that verify misses and a new aws-node brings back", async () => {
+  test("S58: keeps pods apart by a rule that verify misses and a new aws-node brings back", async () => {
     const [machine] = (await bed.machines()) as [LabMachine];
     const before = addressesOf(await webPods(bed));
     bed.on(machine.instanceId, "iptables", "-D", "FORWARD", "1");
@@ -170,7 +170,7 @@ awsNode: {env: {ENABLE_V6_EGRESS: "true"}}
   }, 180_000);
   afterAll(() => bed.down(), 60_000);
 
-  test("lets pods of every ENI out over IPv6, seen as their node", async () => {
+  test("S58: lets pods of every ENI out over IPv6, seen as their node", async () => {
     const machines = await bed.machines();
     const results = await verify(bed);
     expect(wrong(results)).toEqual([]);

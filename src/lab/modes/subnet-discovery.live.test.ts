@@ -51,7 +51,7 @@ async function tag(subnet: string, key: string, value: string): Promise<void> {
   await (await bed.ec2()).send(new CreateTagsCommand(request));
 }
 
-describe.skipIf(process.getuid?.() !== 0)("subnet discovery", () => {
+describe.skipIf(process.getuid?.() !== 0)("S55: subnet discovery", () => {
   beforeAll(async () => {
     await bed.upFrom(lab);
     const { Subnets = [] } = await (await bed.ec2()).send(new DescribeSubnetsCommand({}));

@@ -41,6 +41,25 @@ describe.skipIf(process.getuid?.() !== 0)("the init container", () => {
     expect(said.at(-1)).toBe("CNI init container done");
   });
 
+  test("S53: DISABLE_TCP_EARLY_DEMUX turns off what keeps TCP probes from pods with a branch ENI", async () => {
+    const value = (): string | undefined => {
+      try {
+        return readSysctl("net.ipv4.tcp_early_demux", bed.node);
+      } catch {
+        return undefined;
+      }
+    };
+    for (const [variable, wanted] of [
+      ["true", "0"],
+      ["false", "1"],
+    ] as const) {
+      const isThere = value() !== undefined;
+      await runInit(parts({ DISABLE_TCP_EARLY_DEMUX: variable }));
+      expect(said).toContain(`Updated net/ipv4/tcp_early_demux to ${wanted}`);
+      if (isThere) expect(value()).toBe(wanted);
+    }
+  });
+
   test("IPv6 clusters forward IPv6 and still take router advertisements", async () => {
     writeSysctl("net.ipv6.conf.all.disable_ipv6", 1, bed.node);
     await runInit(parts({ ENABLE_IPv6: "true" }));

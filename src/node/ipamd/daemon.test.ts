@@ -409,6 +409,18 @@ describe("reconcile", () => {
     expect(node.daemon.ledger.pool(0).stats(node.clock.now()).total).toBe(2);
   });
 
+  test("S36: a new ENI serves with what EC2 gave, all of it, before metadata shows any", async () => {
+    using node = new TestNode({ WARM_ENI_TARGET: "0" });
+    await node.start();
+    node.aws.imdsLagMs = 300_000;
+    const answers = await node.whileTimePasses(
+      Promise.all(Array.from({ length: 18 }, (_, index) => node.add(`web-${index}`))),
+    );
+    expect(answers.filter(({ Success }) => Success)).toHaveLength(18);
+    const [, created] = node.daemon.ledger.pool(0).enis();
+    expect([created?.cidrCount, created?.assigned]).toEqual([9, 9]);
+  });
+
   test("an ENI that metadata does not show yet is not taken for detached", async () => {
     using node = new TestNode();
     await node.start();
