@@ -4,6 +4,7 @@ import type { DecisionEntry } from "../../node/ipamd/decision-log.ts";
 import type { Link } from "./chain.ts";
 import { ec2CodeIn } from "./explain-ec2.ts";
 import type { NodeSeen } from "./observation.ts";
+import { counted } from "./words.ts";
 
 /** Rules by which ipamd may not grow at all, whatever pods wait. */
 export const forbidding = new Set<string>(["cordoned", "provisioning-disabled", "terminating"]);
@@ -81,14 +82,21 @@ export function ruleOf({ env }: Pick<NodeSeen, "env">, reason: Reason): Pick<Lin
   return { rule, setting: values.join(", ") };
 }
 
+const blockOf = {
+  addresses: "address",
+  "ipv4-prefixes": "IPv4 prefix",
+  "ipv6-prefixes": "IPv6 prefix",
+  "ipv6-addresses": "IPv6 address",
+} as const;
+
 export function describeAction(action: Action | undefined): string {
   switch (action?.kind) {
     case "assign":
-      return `get ${action.count} ${action.what} for ${action.eniId} in ${action.subnetId}`;
+      return `get ${counted(action.count, blockOf[action.what])} for ${action.eniId} in ${action.subnetId}`;
     case "create-eni":
-      return `create an ENI with ${action.count} ${action.what}`;
+      return `create an ENI with ${counted(action.count, blockOf[action.what])}`;
     case "unassign":
-      return `give ${action.addresses.length + action.prefixes.length} blocks of ${action.eniId} back`;
+      return `give ${counted(action.addresses.length, "address")} and ${counted(action.prefixes.length, "prefix")} of ${action.eniId} back`;
     case "free-eni":
       return `free ${action.eniId}`;
     default:
@@ -98,7 +106,7 @@ export function describeAction(action: Action | undefined): string {
 
 export function noteLink(node: NodeSeen, note: Reason): Link {
   return {
-    what: "ipamd decided to fetch no more",
+    what: note.rule === "enough" ? "ipamd saw no need to fetch more" : "ipamd decided to fetch no more",
     evidence: `ipamd /v1/decisions, not-done: ${note.rule}`,
     ...ruleOf(node, note),
   };

@@ -6,11 +6,11 @@ import { type Chain, chainOf, type Link } from "./chain.ts";
 import { ruleOf } from "./decisions.ts";
 import { blockLinks, givenLink } from "./explain-assigned.ts";
 import { eniLink, explainEni } from "./explain-eni.ts";
-import { shortName } from "./names.ts";
 import type { EniSeen, NodeSeen, Observation, SubnetSeen } from "./observation.ts";
 import { poolCounts } from "./pool-counts.ts";
 import { notInMetadata, staleLinks } from "./stale-metadata.ts";
 import { warmTargets } from "./warm-targets.ts";
+import { shortName } from "./words.ts";
 
 function holds(block: string, address: string): boolean {
   if (block === address) return true;

@@ -1,8 +1,8 @@
 import type { PoolEntry } from "../../node/ipamd/pool-page.ts";
 import type { ChainEnd, Link } from "./chain.ts";
 import { describeAction, ruleOf } from "./decisions.ts";
-import { shortName } from "./names.ts";
 import type { NodeSeen, Observation, PodSeen, SandboxSeen } from "./observation.ts";
+import { shortName } from "./words.ts";
 
 /** Why a pod has the address that it has; ends at its containers when these are what it waits for. */
 export function explainAssigned(

@@ -25,7 +25,9 @@ const subnetName = ({ subnet }: About): string =>
 const full: Ending = {
   cause: "subnet-full",
   summary: (about) =>
-    `${subnetName(about)} has ${about.subnet?.free ?? "no"} free addresses: EC2 gives no more`,
+    (about.subnet?.free ?? 0) > 0
+      ? `${subnetName(about)} had no free address when ipamd asked, and has ${about.subnet?.free} now: ipamd asks again`
+      : `${subnetName(about)} has 0 free addresses: EC2 gives no more`,
   rule: "EC2 answers all or nothing; ipamd leaves a subnet alone for two minutes after this",
   change: ({ node }) => [
     "Free addresses in the subnet: fewer idle ones (WARM_ENI_TARGET=0 with WARM_IP_TARGET, MINIMUM_IP_TARGET), or fewer nodes in it",
@@ -41,7 +43,9 @@ const full: Ending = {
 const fragmented: Ending = {
   cause: "subnet-fragmented",
   summary: (about) =>
-    `${subnetName(about)} has ${about.subnet?.free ?? "some"} free addresses but ${about.subnet?.freeBlocks ?? "no"} whole free /28: no prefix can be had`,
+    (about.subnet?.freeBlocks ?? 0) > 0
+      ? `${subnetName(about)} had no whole free /28 when ipamd asked, and has ${about.subnet?.freeBlocks} now: ipamd asks again`
+      : `${subnetName(about)} has ${about.subnet?.free ?? "some"} free addresses but 0 whole free /28: no prefix can be had`,
   rule: "a prefix is an aligned block of 16 addresses of which none is in use; scattered free addresses do not help",
   setting: "ENABLE_PREFIX_DELEGATION=true",
   change: () => [

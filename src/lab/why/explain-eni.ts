@@ -1,9 +1,10 @@
+import type { PoolEntry } from "../../node/ipamd/pool-page.ts";
 import { type Chain, type ChainEnd, chainOf, type Link } from "./chain.ts";
 import { decisionLink, ruleOf } from "./decisions.ts";
-import { shortName } from "./names.ts";
 import type { Answering, EniSeen, NodeSeen, Observation } from "./observation.ts";
 import { poolCounts } from "./pool-counts.ts";
 import { warmTargets } from "./warm-targets.ts";
+import { counted, shortName } from "./words.ts";
 
 const noManage = "node.k8s.amazonaws.com/no_manage";
 
@@ -16,12 +17,21 @@ export function eniLink({
   addresses,
   prefixes,
 }: EniSeen): Link {
-  const where = instanceId === undefined ? "" : ` to ${instanceId} as device ${deviceIndex ?? "?"}`;
+  const where =
+    instanceId === undefined ? status : `attached to ${instanceId} as device ${deviceIndex ?? "?"}`;
   return {
-    what: `${eniId} is ${status}${where}, with ${addresses.length} addresses and ${prefixes.length} prefixes in ${subnetId}`,
+    what: `${eniId} is ${where}, with ${counted(addresses.length, "address")} and ${counted(prefixes.length, "prefix")} in ${subnetId}`,
     evidence: "EC2 DescribeNetworkInterfaces",
     rule: "an ENI holds its addresses until they are unassigned or it is deleted",
   };
+}
+
+/** Whose an ENI is that is on no node, by the description that AWS's services write. */
+function ownerOf({ description, requester }: EniSeen): string {
+  if (/^Amazon EKS /.test(description))
+    return `EKS reaches the VPC from the control plane through it (${description})`;
+  if (/^Interface for NAT Gateway/.test(description)) return `a NAT gateway uses it (${description})`;
+  return `${description || "it has no description"}${requester === undefined ? "" : `, made by ${requester}`}`;
 }
 
 /** Pure: who made an ENI, who uses it, why it is not freed. */
@@ -35,12 +45,12 @@ export function explainEni(seen: Observation, eni: EniSeen): Chain {
       cause: "none",
       summary: leaked
         ? `${eni.eniId} was left behind by ipamd of ${eni.tags["node.k8s.amazonaws.com/instance_id"]}`
-        : `${eni.eniId} is not a node's: ${eni.description || "no description"}`,
+        : `${eni.eniId} is not a node's: ${ownerOf(eni)}`,
       change: leaked
         ? [
             "ipamd of any node of the cluster deletes it within an hour, unless DISABLE_LEAKED_ENI_CLEANUP=true",
           ]
-        : ["Whoever made it must free it"],
+        : ["It goes with what it was made for; else whoever made it must free it"],
     });
   }
   const name = shortName(node.name);
@@ -48,6 +58,7 @@ export function explainEni(seen: Observation, eni: EniSeen): Chain {
     return chainOf(subject, links, {
       cause: "none",
       summary: `${eni.eniId} is the primary ENI of ${name}: it goes when the instance goes`,
+      ...(node.ipamd.answers ? { links: [useLink(node, entriesOf(node.ipamd, eni))] } : {}),
       change: [`Terminate ${node.instanceId}`],
     });
   }
@@ -70,21 +81,16 @@ export function explainEni(seen: Observation, eni: EniSeen): Chain {
 
 function podEniEnd(node: NodeSeen, ipamd: Answering, { eniId }: EniSeen): ChainEnd {
   const name = shortName(node.name);
-  const entries = ipamd.pool.addresses.filter((entry) => entry.eni === eniId);
+  const entries = entriesOf(ipamd, { eniId });
   const pods = entries.filter(({ state }) => state === "assigned");
   const cooling = entries.filter(({ state }) => state === "cooling").length;
-  const names = pods.map(({ pod }) => `${pod?.namespace}/${pod?.name}`).join(", ");
-  const use: Link = {
-    what: `${pods.length} of its addresses are given to pods, ${cooling} cool down`,
-    evidence: `ipamd /v1/pool on ${node.instanceId}${pods.length === 0 ? "" : `: ${names}`}`,
-    rule: "an ENI is freed only when no pod has an address of it and none of its addresses cools down",
-  };
+  const use = useLink(node, entries);
   const made = ipamd.decisions.find(({ outcome }) => outcome?.kind === "created" && outcome.eni.id === eniId);
   const came = made === undefined ? [] : [decisionLink(node, made)];
   if (pods.length > 0) {
     return {
       cause: "none",
-      summary: `${eniId} serves ${pods.length} pods of ${name}`,
+      summary: `${eniId} serves ${counted(pods.length, "pod")} of ${name}`,
       links: [...came, use],
       change: [
         "It can be freed when its pods have ended and the other ENIs have enough for the warm targets",
@@ -104,9 +110,23 @@ function podEniEnd(node: NodeSeen, ipamd: Answering, { eniId }: EniSeen): ChainE
   };
   return {
     cause: "none",
-    summary: `${eniId} has no pod, and ipamd of ${name} keeps it: ${cooling > 0 ? `${cooling} of its addresses cool down` : warmTargets(node, mode)}`,
+    summary: `${eniId} has no pod, and ipamd of ${name} keeps it: ${cooling > 0 ? `${counted(cooling, "address")} ${cooling === 1 ? "cools" : "cool"} down` : warmTargets(node, mode)}`,
     links: [...came, use, kept],
     change: ["Lower WARM_ENI_TARGET, WARM_IP_TARGET or MINIMUM_IP_TARGET"],
+  };
+}
+
+const entriesOf = ({ pool }: Answering, { eniId }: Pick<EniSeen, "eniId">): PoolEntry[] =>
+  pool.addresses.filter((entry) => entry.eni === eniId);
+
+function useLink({ instanceId }: NodeSeen, entries: readonly PoolEntry[]): Link {
+  const pods = entries.filter(({ state }) => state === "assigned");
+  const cooling = entries.filter(({ state }) => state === "cooling").length;
+  const names = pods.map(({ pod }) => `${pod?.namespace}/${pod?.name}`).join(", ");
+  return {
+    what: `${counted(pods.length, "pod")} ${pods.length === 1 ? "has" : "have"} addresses of it, and ${cooling} cool down`,
+    evidence: `ipamd /v1/pool on ${instanceId}${pods.length === 0 ? "" : `: ${names}`}`,
+    rule: "an ENI is freed only when no pod has an address of it and none of its addresses cools down",
   };
 }
 

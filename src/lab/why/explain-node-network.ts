@@ -1,9 +1,9 @@
 import type { ChainEnd, Link } from "./chain.ts";
 import { answerEnd, ec2CodeIn } from "./explain-ec2.ts";
 import { explainPool } from "./explain-pool.ts";
-import { shortName } from "./names.ts";
 import type { NodeSeen, Observation, PodSeen } from "./observation.ts";
 import { staleEnd } from "./stale-metadata.ts";
+import { shortName } from "./words.ts";
 
 /** Why a node cannot give an address to `waiting` pods now: from the aws-node pod down to the setting or EC2. */
 export function explainNodeNetwork(seen: Observation, node: NodeSeen, waiting: number): ChainEnd {

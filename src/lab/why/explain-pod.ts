@@ -2,8 +2,8 @@ import { type Chain, chainOf, type Link } from "./chain.ts";
 import { explainAssigned } from "./explain-assigned.ts";
 import { explainNodeNetwork } from "./explain-node-network.ts";
 import { explainUnscheduled } from "./explain-unscheduled.ts";
-import { shortName } from "./names.ts";
 import type { EventSeen, NodeSeen, Observation, PodSeen } from "./observation.ts";
+import { counted, shortName } from "./words.ts";
 
 /** Pure: why a pod waits, or why it has the address that it has. */
 export function explainPod(seen: Observation, pod: PodSeen): Chain {
@@ -19,10 +19,11 @@ export function explainPod(seen: Observation, pod: PodSeen): Chain {
     });
   }
   const sandbox = node.sandboxes.find(({ uid }) => uid === pod.uid);
-  if (pod.hostNetwork || pod.ips.length > 0 || sandbox?.phase === "ready") {
+  const ended = pod.phase === "Succeeded" || pod.phase === "Failed";
+  if (pod.hostNetwork || pod.ips.length > 0 || ended || sandbox?.phase === "ready") {
     return chainOf(subject, [...placed, ...waitLinks(pod)], explainAssigned(seen, pod, node, sandbox));
   }
-  const refused = refusalLinks(pod, sandbox === undefined);
+  const refused = refusalLinks(pod, sandbox === undefined, seen.takenAt);
   const waiting = Math.max(1, waitingOn(seen, node));
   return chainOf(subject, [...placed, ...refused], explainNodeNetwork(seen, node, waiting));
 }
@@ -58,7 +59,7 @@ function placedLink(pod: PodSeen): Link {
 const sandboxFailures = (pod: PodSeen): EventSeen[] =>
   pod.events.filter(({ reason }) => reason === "FailedCreatePodSandBox");
 
-function refusalLinks(pod: PodSeen, noSandbox: boolean): Link[] {
+function refusalLinks(pod: PodSeen, noSandbox: boolean, now: number): Link[] {
   const failures = sandboxFailures(pod);
   const last = failures.at(-1);
   const rule =
@@ -77,7 +78,7 @@ function refusalLinks(pod: PodSeen, noSandbox: boolean): Link[] {
   const count = failures.reduce((sum, event) => sum + event.count, 0);
   return [
     {
-      what: `the kubelet could not make its sandbox (${count} times)`,
+      what: `the kubelet could not make its sandbox: ${counted(count, "try")} in ${Math.round((now - pod.createdAt) / 1000)} s`,
       evidence: `event FailedCreatePodSandBox: ${shorten(last.message)}`,
       rule,
     },
@@ -94,7 +95,7 @@ function waitLinks(pod: PodSeen): Link[] {
   const seconds = Math.round((last.lastAt - pod.createdAt) / 1000);
   return [
     {
-      what: `it waited: its sandbox failed ${count} times, the last time ${seconds} s after it was created`,
+      what: `it waited: its sandbox failed ${counted(count, "time")}, the last time ${seconds} s after it was created`,
       evidence: `event FailedCreatePodSandBox: ${shorten(last.message)}`,
       rule: "the kubelet tries again after each failure until there is an address",
     },

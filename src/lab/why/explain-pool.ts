@@ -13,10 +13,10 @@ import {
 } from "./decisions.ts";
 import { ec2End } from "./explain-ec2.ts";
 import { refusalEnd } from "./explain-refusal.ts";
-import { shortName } from "./names.ts";
 import type { Answering, NodeSeen, Observation } from "./observation.ts";
 import { poolCounts } from "./pool-counts.ts";
 import { describe, type Missing, mayNotProvision, staleEnd, unknownToPool } from "./stale-metadata.ts";
+import { counted, shortName } from "./words.ts";
 
 /** Until when a released address is not handed out again, unless IP_COOLDOWN_PERIOD says otherwise: seconds. */
 const defaultCooldown = "30";
@@ -24,9 +24,9 @@ const defaultCooldown = "30";
 /** What the pool holds, as the link that every chain about a node has. */
 export function poolLink(node: NodeSeen, ipamd: Answering): Link {
   const { total, assigned, cooling, assignable, prefixes, mode } = poolCounts(ipamd);
-  const blocks = mode === "prefix" ? ` in ${prefixes} prefixes` : "";
+  const blocks = mode === "prefix" ? ` in ${counted(prefixes, "prefix")}` : "";
   return {
-    what: `ipamd of ${shortName(node.name)} holds ${total} addresses${blocks}: ${assigned} given to pods, ${cooling} cooling down, ${assignable} ready`,
+    what: `ipamd of ${shortName(node.name)} holds ${counted(total, "address")}${blocks}: ${assigned} given to pods, ${cooling} cooling down, ${assignable} ready`,
     evidence: `ipamd /v1/pool on ${node.instanceId}`,
     rule: "a pod gets an address that is ready; one that was released waits for the end of its cool-down",
   };
@@ -58,11 +58,7 @@ export function explainPool(seen: Observation, node: NodeSeen, ipamd: Answering,
   const forbidden = notes.filter(({ rule }) => forbidding.has(rule));
   const failed = forbidden.length > 0 ? undefined : lastFailure(growth);
   if (failed !== undefined) return ec2End(seen, node, failed, [held, ...wantLink(node, growth)]);
-  for (const note of forbidden.length > 0 ? forbidden : notes) {
-    const end = refusalEnd(seen, node, note, ipamd, counts);
-    if (end !== undefined) return { ...end, links: [held, noteLink(node, note), ...(end.links ?? [])] };
-  }
-  if (isUnderWay(growth)) {
+  if (forbidden.length === 0 && isUnderWay(growth)) {
     return {
       cause: "in-progress",
       summary: `ipamd of ${shortName(node.name)} is fetching addresses from EC2 now`,
@@ -72,6 +68,10 @@ export function explainPool(seen: Observation, node: NodeSeen, ipamd: Answering,
         "Keep more addresses ready, so that pods need not wait for EC2: WARM_IP_TARGET, MINIMUM_IP_TARGET or WARM_ENI_TARGET",
       ],
     };
+  }
+  for (const note of forbidden.length > 0 ? forbidden : notes) {
+    const end = refusalEnd(seen, node, note, ipamd, counts);
+    if (end !== undefined) return { ...end, links: [held, noteLink(node, note), ...(end.links ?? [])] };
   }
   return {
     cause: counts.cooling > 0 ? "cooldown" : "in-progress",
@@ -96,11 +96,11 @@ function cooldownEnd(
     readyAt === undefined ? undefined : Math.max(0, Math.ceil((Date.parse(readyAt) - seen.takenAt) / 1000));
   return {
     cause: "cooldown",
-    summary: `only cooling addresses are left on ${shortName(node.name)}: ${cooling} of them${inSeconds === undefined ? "" : `, the first ready in ${inSeconds} s`}`,
+    summary: `only cooling addresses are left on ${shortName(node.name)}: ${counted(cooling, "address")}${inSeconds === undefined ? "" : `, the first ready in ${inSeconds} s`}`,
     links: [
       ...links,
       {
-        what: `${cooling} addresses of pods that ended are still cooling down${readyAt === undefined ? "" : `, the first until ${readyAt}`}`,
+        what: `${counted(cooling, "address")} of pods that ended still cool down${readyAt === undefined ? "" : `, the first until ${readyAt}`}`,
         evidence: `ipamd /v1/pool on ${node.instanceId}, readyAt`,
         rule: "a released address is not given to another pod for the cool-down, so that other nodes forget the old pod",
         setting: `IP_COOLDOWN_PERIOD=${period}`,

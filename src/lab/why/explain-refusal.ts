@@ -1,9 +1,9 @@
 import type { Reason } from "../../ipam/types.ts";
 import type { ChainEnd, Link } from "./chain.ts";
 import { ec2End } from "./explain-ec2.ts";
-import { shortName } from "./names.ts";
 import type { Answering, NodeSeen, Observation } from "./observation.ts";
 import type { PoolCounts } from "./pool-counts.ts";
+import { counted, shortName } from "./words.ts";
 
 /** A note of ipamd's decision core that ends the chain; undefined for one that hinders nothing. */
 export function refusalEnd(
@@ -26,7 +26,7 @@ export function refusalEnd(
     case "cordoned":
       return {
         cause: "cordoned",
-        summary: `${name} is cordoned, so ipamd fetches nothing for it, and the ${counts.total} addresses it holds are in use`,
+        summary: `${name} is cordoned, so ipamd fetches nothing for it, and the ${counted(counts.total, "address")} it holds are in use`,
         links: [
           {
             what: `${name} carries the taint node.kubernetes.io/unschedulable`,
@@ -44,7 +44,7 @@ export function refusalEnd(
     case "provisioning-disabled":
       return {
         cause: "provisioning-disabled",
-        summary: `ipamd of ${name} was told to ask EC2 for nothing, and the ${counts.total} addresses that the node was given are in use`,
+        summary: `ipamd of ${name} was told to ask EC2 for nothing, and the ${counted(counts.total, "address")} that the node was given are in use`,
         change: [
           "Give the node addresses: aws ec2 assign-private-ip-addresses, or attach another ENI; ipamd takes them in within a minute",
           "Let ipamd do it: DISABLE_NETWORK_RESOURCE_PROVISIONING=false and ENABLE_IMDS_ONLY_MODE=false on aws-node",
@@ -72,11 +72,12 @@ function eniLimitEnd(node: NodeSeen, note: Reason, ipamd: Answering, counts: Poo
   const maxEni = Number(node.env.MAX_ENI ?? Number.NaN);
   const { limits } = node;
   // An ipamd that was told so later keeps the ENIs that it has.
-  const bySetting = maxEni >= 1 && limits !== undefined && Number(note.values.enis) < limits.enis;
+  const held = new Set(ipamd.pool.addresses.map(({ eni }) => eni)).size;
+  const bySetting = limits !== undefined && maxEni >= 1 && maxEni < limits.enis && held < limits.enis;
   const places = limits === undefined ? "" : `: ${limits.enis} ENIs of ${limits.ipv4PerEni} addresses each`;
   const type: Link = {
-    what: `${node.instanceType} takes ${limits?.enis ?? "an unknown number of"} ENIs, and one address of each is its own`,
-    evidence: `limits of ${node.instanceType}${places}; ipamd counts ${note.values.enis} of ${note.values.allowed} allowed`,
+    what: `${node.instanceType} takes ${limits === undefined ? "an unknown number of ENIs" : counted(limits.enis, "ENI")}, and one address of each is its own`,
+    evidence: `limits of ${node.instanceType}${places}; ipamd has ${held} of the ${note.values.allowed} that it may have`,
     rule: "EC2 attaches no more ENIs to a type than its limit, and each holds so many addresses",
     ...(bySetting ? { setting: `MAX_ENI=${maxEni}` } : {}),
   };
@@ -87,12 +88,14 @@ function eniLimitEnd(node: NodeSeen, note: Reason, ipamd: Answering, counts: Poo
   const full =
     otherMode > 0
       ? `${otherMode} of its places are taken by single addresses from before prefix mode`
-      : `all ${counts.total} addresses for pods are in use${counts.cooling > 0 ? ` (${counts.cooling} of them cool down)` : ""}`;
+      : `all ${counted(counts.total, "address")} for pods are in use${counts.cooling > 0 ? ` (${counts.cooling} of them cool down)` : ""}`;
   const larger = [
     ...(otherMode > 0 ? ["Replace the node: new nodes start with prefixes only"] : []),
     ...(counts.mode === "prefix"
       ? []
-      : ["Use prefixes: ENABLE_PREFIX_DELEGATION=true gives 16 addresses for each slot"]),
+      : [
+          "Use prefixes on new nodes of a Nitro type: ENABLE_PREFIX_DELEGATION=true gives 16 addresses for each one",
+        ]),
     "A larger instance type, or more nodes",
     `Set --max-pods to what the node can serve, so that the scheduler goes elsewhere (now ${node.maxPods})`,
   ];

@@ -1,7 +1,7 @@
 import type { ChainEnd, Link } from "./chain.ts";
 import { explainNodeNetwork } from "./explain-node-network.ts";
-import { shortName } from "./names.ts";
 import type { NodeSeen, Observation, PodSeen } from "./observation.ts";
+import { shortName } from "./words.ts";
 
 /** Why no node takes a pod: from the scheduler's words to what the nodes have. */
 export function explainUnscheduled(seen: Observation, pod: PodSeen): ChainEnd {
@@ -105,7 +105,9 @@ const podsOn = (seen: Observation, { name }: NodeSeen): number =>
     .length;
 
 function tooManyPods(seen: Observation, message: string): ChainEnd {
-  const full = seen.nodes.filter((node) => podsOn(seen, node) >= node.maxPods);
+  const atLimit = seen.nodes.filter((node) => podsOn(seen, node) >= node.maxPods);
+  // A pod may have ended since the scheduler looked.
+  const full = atLimit.length > 0 ? atLimit : seen.nodes;
   const types = [...new Set(full.map(({ instanceType }) => instanceType))].join(", ");
   const isOnlyReason = !message.includes(", ");
   return {
@@ -116,7 +118,7 @@ function tooManyPods(seen: Observation, message: string): ChainEnd {
     links: full.map((node) => roomLink(seen, node)),
     change: [
       "Add nodes",
-      `Use a type with more ENIs and addresses than ${types || "these"}: eniverse max-pods --all`,
+      `Use a type with more ENIs and addresses than ${types}: eniverse max-pods --all`,
       full.some(({ env }) => env.ENABLE_PREFIX_DELEGATION === "true")
         ? "Raise --max-pods: with prefixes the addresses allow more"
         : "Use prefixes (ENABLE_PREFIX_DELEGATION=true) and raise --max-pods",

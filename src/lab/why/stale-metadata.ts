@@ -1,8 +1,8 @@
 import type { DecisionEntry } from "../../node/ipamd/decision-log.ts";
 import type { PoolPage } from "../../node/ipamd/pool-page.ts";
 import type { ChainEnd, Link } from "./chain.ts";
-import { shortName } from "./names.ts";
 import type { EniSeen, NodeSeen, Observation } from "./observation.ts";
+import { shortName } from "./words.ts";
 
 /** Blocks of one ENI that one witness has and another has not. */
 export interface Missing {

@@ -10,19 +10,19 @@ export type Subject =
   | { readonly kind: "eni"; readonly eniId: string };
 
 const kinds = "pod/NAME, address/IP, eni/ID or node/NAME";
-const longKind: Readonly<Record<string, Subject["kind"]>> = {
-  pod: "pod",
-  pods: "pod",
-  po: "pod",
-  node: "node",
-  nodes: "node",
-  no: "node",
-  address: "address",
-  addresses: "address",
-  ip: "address",
-  eni: "eni",
-  "network-interface": "eni",
-};
+const kindOf: ReadonlyMap<string, Subject["kind"]> = new Map([
+  ["pod", "pod"],
+  ["pods", "pod"],
+  ["po", "pod"],
+  ["node", "node"],
+  ["nodes", "node"],
+  ["no", "node"],
+  ["address", "address"],
+  ["addresses", "address"],
+  ["ip", "address"],
+  ["eni", "eni"],
+  ["network-interface", "eni"],
+]);
 
 /**
  * Reads "pod/web-1", "pod/NAMESPACE/web-1", "node/ip-10-0-32-5", "address/10.0.32.17", "eni/eni-0a1b2c3d". Throws
@@ -38,7 +38,7 @@ export function parseSubject(text: string, namespace: string): Subject {
     });
   };
   if (!text.includes("/")) return refuse("no kind before a slash");
-  const kind = longKind[word];
+  const kind = kindOf.get(word);
   if (kind === undefined) return refuse(`the kind ${JSON.stringify(word)}`);
   if (name === "") return refuse(`no name after ${word}/`);
   switch (kind) {

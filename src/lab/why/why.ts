@@ -4,9 +4,9 @@ import { explainAddress } from "./explain-address.ts";
 import { explainEni } from "./explain-eni.ts";
 import { explainNode } from "./explain-node.ts";
 import { explainPod } from "./explain-pod.ts";
-import { shortName } from "./names.ts";
 import type { NodeSeen, Observation, PodSeen } from "./observation.ts";
 import type { Subject } from "./subject.ts";
+import { shortName } from "./words.ts";
 
 /** Pure: answers; throws `not_found` for what is not there. */
 export function answerWhy(seen: Observation, subject: Subject): Chain {
