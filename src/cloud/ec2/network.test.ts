@@ -183,8 +183,8 @@ describe("the rest of the VPC through the SDK", () => {
     );
     expect(NetworkInterfaces?.[0]?.Association?.AllocationId).toBe(AllocationId);
     expect(
-      bed.cloud.fabricSpec().enis.find((eni) => eni.eniId === NetworkInterfaceId)?.publicIpv4,
-    ).toBeDefined();
+      bed.cloud.fabricSpec().enis.find((eni) => eni.eniId === NetworkInterfaceId)?.publicAddresses,
+    ).toHaveLength(1);
   });
 
   test("instances end, and their status is told", async () => {

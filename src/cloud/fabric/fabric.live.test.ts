@@ -207,6 +207,8 @@ describe.skipIf(!isRoot)("fabric", () => {
     const internet = Netns.open(fabric.internetNetns);
     spaces.set("internet", internet);
     expect(await reaches("internet", ip("203.0.113.10"))).toBe("ok");
+    // Of a secondary address.
+    expect(await reaches("internet", ip("203.0.113.20"))).toBe("ok");
     expect(await misses("internet", ip("203.0.113.99"))).not.toBe("ok");
     // Hairpin: a public address of the same VPC, by way of the internet gateway.
     expect(await reaches("a", ip("203.0.113.10"), ip("10.0.0.10"))).toBe("ok");

@@ -35,6 +35,11 @@ export interface FabricRoute {
     | { readonly kind: "blackhole" };
 }
 
+export interface PublicAddress {
+  readonly privateAddress: Ipv4;
+  readonly publicAddress: Ipv4;
+}
+
 export interface FabricEni {
   readonly eniId: string;
   readonly subnetId: string;
@@ -44,8 +49,8 @@ export interface FabricEni {
   readonly prefixes: readonly Cidr4[];
   readonly ipv6Addresses: readonly Ipv6[];
   readonly ipv6Prefixes: readonly Cidr6[];
-  /** The public address that the internet gateway translates the primary address to. */
-  readonly publicIpv4?: Ipv4;
+  /** What the internet gateway translates which of the addresses to, one to one. */
+  readonly publicAddresses?: readonly PublicAddress[];
   readonly sourceDestCheck: boolean;
   /** Where the device is; absent while detached, and then the ENI has no device at all. */
   readonly place?: FabricPlace;

@@ -22,7 +22,10 @@ export const eniA: FabricEni = {
   mac: parseMac("02:00:00:00:00:0a"),
   addresses: [parseIpv4("10.0.0.10"), parseIpv4("10.0.0.20")],
   prefixes: [parseCidr4("10.0.0.64/28")],
-  publicIpv4: parseIpv4("203.0.113.10"),
+  publicAddresses: [
+    { privateAddress: parseIpv4("10.0.0.10"), publicAddress: parseIpv4("203.0.113.10") },
+    { privateAddress: parseIpv4("10.0.0.20"), publicAddress: parseIpv4("203.0.113.20") },
+  ],
   place: { place: "a", device: "eth0" },
 };
 
@@ -63,7 +66,7 @@ export const eniNat: FabricEni = {
   subnetId: "subnet-public",
   mac: parseMac("02:00:00:00:00:0e"),
   addresses: [parseIpv4("10.0.0.14")],
-  publicIpv4: parseIpv4("203.0.113.14"),
+  publicAddresses: [{ privateAddress: parseIpv4("10.0.0.14"), publicAddress: parseIpv4("203.0.113.14") }],
 };
 
 export const spec: FabricSpec = {

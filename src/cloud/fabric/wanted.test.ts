@@ -130,9 +130,10 @@ test("wantedRouter and wantedNats refuse contradictions", () => {
   expect(() => checkDistinct(spec.vpcCidrs, [parseCidr("10.0.0.0/8")])).toThrow("overlaps");
 });
 
-test("wantedEdge translates the primary addresses that have a public one, while the gateway is attached", () => {
+test("wantedEdge translates the addresses that have a public one, while the gateway is attached", () => {
   expect([...wantedEdge(spec).publicOf]).toEqual([
     [parseIpv4("10.0.0.10"), parseIpv4("203.0.113.10")],
+    [parseIpv4("10.0.0.20"), parseIpv4("203.0.113.20")],
     [parseIpv4("10.0.0.14"), parseIpv4("203.0.113.14")],
   ]);
   expect([...wantedEdge({ ...spec, internetGateway: false }).publicOf]).toEqual([]);

@@ -261,8 +261,7 @@ export function wantedEdge(spec: FabricSpec): EdgeState {
   const open = spec.internetGateway;
   const publicOf = new Map<Ipv4, Ipv4>();
   for (const eni of open ? spec.enis : []) {
-    const [primary] = eni.addresses;
-    if (primary !== undefined && eni.publicIpv4 !== undefined) publicOf.set(primary, eni.publicIpv4);
+    for (const one of eni.publicAddresses ?? []) publicOf.set(one.privateAddress, one.publicAddress);
   }
   const toGateway = (subnet: FabricSubnet): boolean =>
     subnet.routes.some(

@@ -27,7 +27,9 @@ export function metadataDirectory(metadata: Metadata): MetadataDirectory {
   const primary = interfaces[0]?.seen;
   const address = primary?.addresses[0];
   const hostname = address === undefined ? undefined : privateDnsName(account.region, address);
-  const published = primary === undefined ? undefined : publicAssociations(ctx.state).get(primary.eniId)?.[0];
+  const published = publicAssociations(ctx.state)
+    .get(primary?.eniId ?? "")
+    ?.find(({ privateAddress }) => privateAddress === primary?.addresses[0]);
   const role = instance.role;
   return {
     "ami-id": instance.imageId,

@@ -47,12 +47,12 @@ export function findElasticIp(state: CloudState, allocationId: string): ElasticI
 export interface AssociateRequest {
   readonly allocationId: string;
   readonly eniId: string;
-  /** The interface's primary address when absent; the packet plane serves no other one. */
+  /** The interface's primary address when absent. */
   readonly privateAddress?: Ipv4;
   readonly allowReassociation: boolean;
 }
 
-/** Maps the elastic address to an interface's primary address; returns the association's id. */
+/** Maps the elastic address to a private address of an interface; returns the association's id. */
 export function associateElasticIp(ctx: Context, request: AssociateRequest): string {
   const { state } = ctx;
   const elastic = findElasticIp(state, request.allocationId);
@@ -61,12 +61,6 @@ export function associateElasticIp(ctx: Context, request: AssociateRequest): str
   const privateAddress = request.privateAddress ?? primary;
   if (privateAddress === undefined || !eni.addresses.includes(privateAddress)) {
     throw faults.invalid(`The address is not assigned to interface ${eni.eniId}`);
-  }
-  if (privateAddress !== primary) {
-    throw new Ec2Fault(
-      "UnsupportedOperation",
-      `This cloud maps public addresses to primary addresses only, and ${formatIpv4(privateAddress)} is a secondary one.`,
-    );
   }
   if (!state.internetGateways.values().some((gateway) => gateway.vpcId === eni.vpcId)) {
     throw new Ec2Fault("Gateway.NotAttached", `Network ${eni.vpcId} is not attached to any internet gateway`);
@@ -78,7 +72,8 @@ export function associateElasticIp(ctx: Context, request: AssociateRequest): str
     );
   }
   for (const other of state.elasticIps.values()) {
-    if (other.association?.eniId !== eni.eniId || other === elastic) continue;
+    if (other === elastic || other.association?.eniId !== eni.eniId) continue;
+    if (other.association.privateAddress !== privateAddress) continue;
     if (!request.allowReassociation) {
       throw new Ec2Fault(
         "Resource.AlreadyAssociated",
@@ -91,7 +86,7 @@ export function associateElasticIp(ctx: Context, request: AssociateRequest): str
   const associationId = newId("eipassoc", ctx.random);
   elastic.association = { associationId, eniId: eni.eniId, privateAddress };
   // An elastic address takes the place of the automatic one, which goes back to Amazon.
-  eni.autoPublicIp = undefined;
+  if (privateAddress === primary) eni.autoPublicIp = undefined;
   state.touch("network-interface", eni.eniId);
   state.touch("elastic-ip", elastic.allocationId);
   return associationId;
@@ -128,11 +123,22 @@ export function releaseElasticIp(ctx: Context, allocationId: string): void {
   ctx.state.drop("elastic-ip", allocationId);
 }
 
-/** Frees every elastic address of an interface that is going away. */
-export function releaseAssociationsOf(ctx: Context, eniId: string): void {
+/** Frees the elastic addresses of an interface that is going away, or of those private addresses that are. */
+export function releaseAssociationsOf(ctx: Context, eniId: string, addresses?: readonly Ipv4[]): void {
   for (const elastic of ctx.state.elasticIps.values()) {
     if (elastic.association?.eniId !== eniId) continue;
+    if (addresses?.includes(elastic.association.privateAddress) === false) continue;
     elastic.association = undefined;
+    ctx.state.touch("elastic-ip", elastic.allocationId);
+  }
+}
+
+/** The elastic address of a private one that moves to another interface moves with it. */
+export function moveAssociation(ctx: Context, fromEniId: string, address: Ipv4, toEniId: string): void {
+  for (const elastic of ctx.state.elasticIps.values()) {
+    const { association } = elastic;
+    if (association?.eniId !== fromEniId || association.privateAddress !== address) continue;
+    elastic.association = { ...association, eniId: toEniId };
     ctx.state.touch("elastic-ip", elastic.allocationId);
   }
 }

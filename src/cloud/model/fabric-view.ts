@@ -1,4 +1,3 @@
-import type { Ipv4 } from "../../addr/ipv4.ts";
 import type {
   FabricEni,
   FabricNatGateway,
@@ -10,7 +9,7 @@ import type {
 import { block28, block80 } from "./address-taking.ts";
 import { findVpc } from "./lookup.ts";
 import type { NetworkInterface } from "./network-interface.ts";
-import { publicAssociations } from "./public-addresses.ts";
+import { type PublicAssociation, publicAssociations } from "./public-addresses.ts";
 import { type Route, routeState, routeTableOf } from "./route-table.ts";
 import type { CloudState } from "./state.ts";
 import type { Subnet } from "./subnet.ts";
@@ -25,7 +24,7 @@ export function fabricSpec(state: CloudState, vpcId: string): FabricSpec {
     subnets: [...state.subnets.values()].filter(inVpc).map((subnet) => fabricSubnet(state, subnet)),
     enis: [...state.enis.values()]
       .filter(inVpc)
-      .map((eni) => fabricEni(state, eni, published.get(eni.eniId)?.[0]?.address)),
+      .map((eni) => fabricEni(state, eni, published.get(eni.eniId))),
     natGateways: [...state.natGateways.values()]
       .filter((gateway) => inVpc(gateway) && gateway.state === "available")
       .map(({ natGatewayId, eniId }): FabricNatGateway => ({ natGatewayId, eniId })),
@@ -61,7 +60,11 @@ function fabricRoute(state: CloudState, vpcId: string, { destination, target }: 
   }
 }
 
-function fabricEni(state: CloudState, eni: NetworkInterface, publicIpv4: Ipv4 | undefined): FabricEni {
+function fabricEni(
+  state: CloudState,
+  eni: NetworkInterface,
+  published: readonly PublicAssociation[] = [],
+): FabricEni {
   const place = placeOf(state, eni);
   return {
     eniId: eni.eniId,
@@ -71,7 +74,14 @@ function fabricEni(state: CloudState, eni: NetworkInterface, publicIpv4: Ipv4 | 
     prefixes: eni.prefixes.map(block28),
     ipv6Addresses: [...eni.ipv6Addresses],
     ipv6Prefixes: eni.ipv6Prefixes.map(block80),
-    ...(publicIpv4 === undefined ? {} : { publicIpv4 }),
+    ...(published.length === 0
+      ? {}
+      : {
+          publicAddresses: published.map(({ privateAddress, address }) => ({
+            privateAddress,
+            publicAddress: address,
+          })),
+        }),
     sourceDestCheck: eni.sourceDestCheck,
     ...(place === undefined ? {} : { place }),
   };

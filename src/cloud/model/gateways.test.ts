@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseCidr } from "../../addr/cidr.ts";
+import type { Ipv4 } from "../../addr/ipv4.ts";
 import { detachEni } from "./attachment.ts";
 import {
   allocateElasticIp,
@@ -20,6 +21,7 @@ import { checkCloud } from "./invariants.ts";
 import { codeOf, ip, ModelBed } from "./model-bed.ts";
 import { createNatGateway, deleteNatGateway } from "./nat-gateway.ts";
 import { deleteEni } from "./network-interface.ts";
+import { assignPrivateAddresses, unassignPrivateAddresses } from "./private-addresses.ts";
 import {
   associateRouteTable,
   createRoute,
@@ -103,19 +105,57 @@ describe("elastic addresses", () => {
     expect(codeOf(() => releaseElasticIp(bed.ctx, allocationId))).toBe("InvalidIPAddress.InUse");
     associate(second.eniId, true)();
     expect(bed.state.elasticIps.get(allocationId)?.association?.eniId).toBe(second.eniId);
-    const [, secondary = ip("0.0.0.0")] = first.addresses;
-    expect(
-      codeOf(() =>
-        associateElasticIp(bed.ctx, {
-          allocationId,
-          eniId: first.eniId,
-          privateAddress: secondary,
-          allowReassociation: true,
-        }),
-      ),
-    ).toBe("UnsupportedOperation");
     deleteEni(bed.ctx, second.eniId);
     expect(bed.state.elasticIps.get(allocationId)?.association).toBeUndefined();
+  });
+});
+
+describe("elastic addresses of secondary addresses", () => {
+  const bedWithTwo = () => {
+    const { bed, subnet } = network();
+    const eni = bed.eni(subnet);
+    const { addresses } = assignPrivateAddresses(bed.ctx, { eniId: eni.eniId, addressCount: 1 });
+    const [primary = ip("0.0.0.0")] = eni.addresses;
+    const [secondary = ip("0.0.0.0")] = addresses;
+    const associate = (privateAddress: Ipv4): string => {
+      const { allocationId } = allocateElasticIp(bed.ctx);
+      associateElasticIp(bed.ctx, {
+        allocationId,
+        eniId: eni.eniId,
+        privateAddress,
+        allowReassociation: false,
+      });
+      return allocationId;
+    };
+    const associationOf = (allocationId: string) => bed.state.elasticIps.get(allocationId)?.association;
+    return { bed, subnet, eni, primary, secondary, associate, associationOf };
+  };
+
+  test("stand beside the primary one's, and the packet plane translates both", () => {
+    const { bed, eni, primary, secondary, associate } = bedWithTwo();
+    associate(primary);
+    associate(secondary);
+    expect(codeOf(() => associate(secondary))).toBe("Resource.AlreadyAssociated");
+    const wanted = fabricSpec(bed.state, eni.vpcId).enis.find(({ eniId }) => eniId === eni.eniId);
+    expect(wanted?.publicAddresses?.map(({ privateAddress }) => privateAddress)).toEqual([
+      primary,
+      secondary,
+    ]);
+  });
+
+  test("are free when it is unassigned, and follow it to another interface", () => {
+    const { bed, subnet, eni, primary, secondary, associate, associationOf } = bedWithTwo();
+    const [first, second] = [associate(primary), associate(secondary)];
+    const other = bed.eni(subnet);
+    assignPrivateAddresses(bed.ctx, {
+      eniId: other.eniId,
+      addresses: [secondary],
+      allowReassignment: true,
+    });
+    expect(associationOf(second)).toMatchObject({ eniId: other.eniId, privateAddress: secondary });
+    unassignPrivateAddresses(bed.ctx, { eniId: other.eniId, addresses: [secondary] });
+    expect(associationOf(second)).toBeUndefined();
+    expect(associationOf(first)).toMatchObject({ eniId: eni.eniId, privateAddress: primary });
   });
 });
 

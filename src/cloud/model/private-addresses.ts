@@ -1,6 +1,7 @@
 import { type Cidr4, formatCidr } from "../../addr/cidr.ts";
 import { formatIpv4, type Ipv4 } from "../../addr/ipv4.ts";
 import { giveBack, noteOwner, spaceOf, type Taken, takeAddresses } from "./address-taking.ts";
+import { moveAssociation, releaseAssociationsOf } from "./elastic-ip.ts";
 import { faults } from "./fault.ts";
 import { findEni, findSubnet } from "./lookup.ts";
 import { type NetworkInterface, refuseManaged } from "./network-interface.ts";
@@ -57,6 +58,7 @@ export function assignPrivateAddresses(ctx: Context, request: AssignRequest): As
   for (const { from, address } of moved) {
     from.addresses.splice(from.addresses.indexOf(address), 1);
     taken.addresses.push(address);
+    moveAssociation(ctx, from.eniId, address, eni.eniId);
     state.touch("network-interface", from.eniId);
   }
   noteOwner(state, eni.vpcId, eni.eniId, taken);
@@ -130,6 +132,7 @@ export function unassignPrivateAddresses(ctx: Context, request: UnassignRequest)
   const owners = state.owners.of(eni.vpcId);
   for (const address of gone.addresses) owners.addresses.delete(address);
   for (const base of gone.prefixes) owners.prefixes.delete(base);
+  releaseAssociationsOf(ctx, eni.eniId, gone.addresses);
   state.touch("network-interface", eni.eniId);
 }
 

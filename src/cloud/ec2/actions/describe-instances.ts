@@ -43,7 +43,8 @@ export function instanceXml(ctx: Context, instance: Instance, view: InterfaceVie
   const enis = enisOf(ctx, instance);
   const [primary] = enis;
   const address = primary?.addresses[0];
-  const published = primary && view.publicOf(primary)[0];
+  const published =
+    primary && view.publicOf(primary).find((one) => one.privateAddress === primary.addresses[0]);
   const { hypervisor, bareMetal } = limitsOf(instance.instanceType);
   const options = instance.metadataOptions;
   const running = instance.state !== "terminated" && instance.state !== "shutting-down";
