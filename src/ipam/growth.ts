@@ -1,14 +1,7 @@
 import type { CardView } from "./card-view.ts";
+import { Need } from "./need.ts";
 import { type Counts, type Shortage, shortage } from "./targets.ts";
-import type {
-  Action,
-  AssignAction,
-  CreateEniAction,
-  EniView,
-  NodeState,
-  PlannedAction,
-  Reason,
-} from "./types.ts";
+import type { Action, AssignAction, EniView, NodeState, PlannedAction, Reason } from "./types.ts";
 
 /** What one part of the planning adds to a decision. */
 export interface Plan {
@@ -46,81 +39,56 @@ export function planGrowth(view: CardView, node: NodeState): Plan {
   return plan;
 }
 
+/** Plans for every place that there is or can be; answers with the number of pods that stay without. */
 function fillPlaces(view: CardView, node: NodeState, plan: Plan): number {
-  let planned = 0;
-  const next = (): Shortage | undefined => {
-    const counts = view.counts(planned);
-    const wanted = shortage(counts, view.targets, view.settings);
-    if (wanted === undefined || node.maxPods === undefined) return wanted;
-    if (counts.total < node.maxPods)
-      return { ...wanted, slots: slotsAllowed(view, wanted, counts, node.maxPods) };
-    plan.notes.push(view.reason("max-pods", [], { maxPods: node.maxPods, total: counts.total }));
-    return undefined;
-  };
-  let missing = next();
-  // Plans what is missing, up to the slots of one place; what is planned may itself bring to light what is missing.
-  const fill = (slots: number): number => {
-    let count = 0;
-    while (missing !== undefined && count < slots) {
-      const more = Math.min(missing.slots, slots - count);
-      count += more;
-      planned += more;
-      missing = next();
-    }
-    return count;
-  };
+  const need = new Need(view, node, plan.notes);
+  const asked = growEnis(view, need, plan);
+  // An ENI that is being created has free slots sooner than another one could come: it is grown when it is there.
+  need.fill(view.slotsComing);
+  createEnis(view, need, plan, (subnetId) => asked.has(subnetId) || view.isAsking(subnetId));
+  return Math.max(need.counts.urgent, 0);
+}
 
+/** Fills the free slots of the ENIs that are there; answers with the subnets that are asked for it. */
+function growEnis(view: CardView, need: Need, plan: Plan): ReadonlySet<string> {
   const asked = new Set<string>();
-  const isBusy = (subnetId: string): boolean => asked.has(subnetId) || view.isAsking(subnetId);
-  const urgentSlots = (): number => Math.ceil(view.counts(planned).urgent / view.addressesPerSlot);
   for (const eni of view.enis) {
-    const why = missing;
+    const why = need.missing;
     if (why === undefined) break;
     const action = growthOf(view, eni, plan);
     if (action === undefined) continue;
-    const ask = view.askOfSubnet(eni.subnetId, urgentSlots());
-    if (ask.careful && isBusy(eni.subnetId)) continue;
-    asked.add(eni.subnetId);
-    const reason = growthReason(view, why, view.counts(planned));
-    const count = fill(Math.min(view.slotsFreeOn(eni), ask.most));
+    const { subnetId } = eni;
+    const ask = view.askOfSubnet(subnetId, need.urgentSlots);
+    if (ask.careful && (asked.has(subnetId) || view.isAsking(subnetId))) continue;
+    asked.add(subnetId);
+    const reason = growthReason(view, why, need.counts);
+    const count = need.fill(Math.min(view.slotsFreeOn(eni), ask.most));
     plan.actions.push({ action: { ...action, count }, reason });
   }
-  // An ENI that is being created has free slots sooner than another one could come: it is grown when it is there.
-  fill(view.slotsComing);
-  for (let room = view.roomForEnis; missing !== undefined; room--) {
+  return asked;
+}
+
+/** Plans new ENIs until nothing is missing or none may come; a subnet that `isBusy` is not asked twice when short. */
+function createEnis(view: CardView, need: Need, plan: Plan, isBusy: (subnetId: string) => boolean): void {
+  for (let room = view.roomForEnis; need.missing !== undefined; room--) {
     if (room <= 0) {
       const values = { enis: view.enis.length, allowed: view.enisAllowed };
       plan.notes.push(view.reason("max-eni", ["MAX_ENI"], values));
-      break;
+      return;
     }
     const what = view.settings.mode === "prefix" ? "ipv4-prefixes" : "addresses";
-    const action: CreateEniAction = {
-      kind: "create-eni",
-      card: view.card,
-      what,
-      count: 0,
-      avoidSubnets: [],
-    };
-    if (isHeldBack(view, action, plan) || view.settings.slotsPerEni === 0) break;
-    const urgent = urgentSlots();
+    const action: Action = { kind: "create-eni", card: view.card, what, count: 0, avoidSubnets: [] };
+    if (isHeldBack(view, action, plan) || view.settings.slotsPerEni === 0) return;
+    const urgent = need.urgentSlots;
     const ask = view.askOfNewEni(urgent, isBusy);
-    if (ask.most === 0) break;
-    const reason = growthReason(view, missing, view.counts(planned));
-    const count = fill(Math.min(view.settings.slotsPerEni, ask.most));
+    if (ask.most === 0) return;
+    const reason = growthReason(view, need.missing, need.counts);
+    const count = need.fill(Math.min(view.settings.slotsPerEni, ask.most));
     const avoidSubnets = view.subnetsWithoutRoom(count, urgent, isBusy);
     plan.actions.push({ action: { ...action, count, avoidSubnets }, reason });
     // The next ENI waits for this one's answer.
-    if (ask.careful) break;
+    if (ask.careful) return;
   }
-  return Math.max(view.counts(planned).urgent, 0);
-}
-
-/** Targets do not call for more addresses than the node may have pods; ENIs that are counted whole are filled. */
-function slotsAllowed(view: CardView, { slots }: Shortage, counts: Counts, maxPods: number): number {
-  const isWholeEni = !view.targets.byAddress && view.settings.mode === "secondary-ip";
-  if (isWholeEni) return slots;
-  const inSlots = (addresses: number): number => Math.ceil(addresses / view.addressesPerSlot);
-  return Math.min(slots, Math.max(inSlots(maxPods - counts.total), inSlots(counts.urgent)));
 }
 
 /** Why nothing may be grown on this node at all. */
