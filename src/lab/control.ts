@@ -60,9 +60,9 @@ export interface LabMachine {
   readonly kubeletSocket: string;
 }
 
-/** Asks the lab process. Throws `unavailable` when none answers. */
-export async function labStatus(paths: LabPaths): Promise<LabStatus> {
-  return (await ask(paths, "/status")).json() as Promise<LabStatus>;
+/** Asks the lab process. Throws `unavailable` when none answers, or none before `signal` aborts. */
+export async function labStatus(paths: LabPaths, signal?: AbortSignal): Promise<LabStatus> {
+  return (await ask(paths, "/status", "GET", undefined, signal)).json() as Promise<LabStatus>;
 }
 
 /** Tells the lab process to take everything down; resolves when it has begun. */
@@ -111,13 +111,20 @@ export async function* followSteps(paths: LabPaths): AsyncGenerator<LabStep> {
   }
 }
 
-async function ask(paths: LabPaths, path: string, method = "GET", body?: unknown): Promise<Response> {
+async function ask(
+  paths: LabPaths,
+  path: string,
+  method = "GET",
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetch(`http://lab${path}`, {
       method,
       unix: paths.socket,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
     });
   } catch (cause) {
     throw new EniverseError("unavailable", {

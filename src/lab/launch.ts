@@ -6,6 +6,7 @@ import { bundleEc2Sdk } from "../aws/ec2-sdk-bundle.ts";
 import { EniverseError } from "../base/error.ts";
 import { isAlive, type ProcessIdentity } from "../linux/process.ts";
 import type { LabConfig } from "./config.ts";
+import { withLastWords } from "./last-words.ts";
 import { lockLaunch } from "./launch-lock.ts";
 import type { LabPaths } from "./paths.ts";
 
@@ -62,7 +63,8 @@ async function launch(paths: LabPaths, config: LabConfig): Promise<void> {
   rmSync(paths.socket, { force: true });
   if (!existsSync(paths.config)) writeFileSync(paths.config, `${JSON.stringify(config, null, 2)}\n`);
   const log = openSync(paths.log, "a");
-  const child = spawn(process.execPath, [program, paths.name], {
+  const [command, ...args] = withLastWords([process.execPath, program, paths.name]);
+  const child = spawn(command, args, {
     detached: true,
     stdio: ["ignore", log, log],
   });

@@ -12,17 +12,21 @@ import type { LabPhase, LabStatus } from "./control.ts";
 import { LabJournal, serveControl } from "./control-server.ts";
 import { answerFaults } from "./faults/serve.ts";
 import { type Lab, startLab } from "./lab.ts";
+import { beganMessage, toldToEndMessage } from "./last-words.ts";
 import { storedConfig } from "./launch.ts";
 import { labPaths } from "./paths.ts";
 import { tearDown } from "./teardown.ts";
 
 const paths = labPaths(process.argv[2] ?? "");
 const config = storedConfig(paths);
+// The log is a file, whose disk may be full: the lab goes on without it.
+process.stdout.on("error", () => {});
 const log = jsonLog((line) => process.stdout.write(line), { caller: "lab", level: "info" });
 if (config === undefined) {
   log("error", `there is no configuration at ${paths.config}`);
   process.exit(1);
 }
+log("info", beganMessage, { pid: process.pid });
 writeFileSync(paths.process, JSON.stringify(identityOf(process.pid)));
 
 const startedAt = new Date().toISOString();
@@ -63,8 +67,20 @@ const stopControl = serveControl(paths.socket, journal, {
     return answerFaults(lab.faults, request, path);
   },
 });
-process.on("SIGTERM", () => void leave(async () => lab?.close()));
-process.on("SIGINT", () => void leave(async () => lab?.close()));
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    log("warn", toldToEndMessage, { why: signal });
+    void leave(async () => lab?.close());
+  });
+}
+// Nobody knows what stands after it: nodes and pods go on, and the next process takes over what is there.
+process.on("uncaughtException", (error) => {
+  log("error", "an exception that nobody caught ends the lab process", {
+    error: messageOf(error),
+    stack: error.stack,
+  });
+  process.exit(1);
+});
 process.on("unhandledRejection", (error) =>
   log("error", "a promise failed unseen", { error: messageOf(error) }),
 );

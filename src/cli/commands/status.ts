@@ -1,6 +1,9 @@
+import { existsSync, readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { type LabStatus, labStatus } from "../../lab/control.ts";
-import { labNames, labPaths } from "../../lab/paths.ts";
+import { lastWordsIn } from "../../lab/last-words.ts";
+import { runningLab } from "../../lab/launch.ts";
+import { type LabPaths, labNames, labPaths } from "../../lab/paths.ts";
 import { type Answer, outputFormat, printAnswer } from "../output.ts";
 import { formatAge } from "../table.ts";
 
@@ -16,24 +19,54 @@ export function addStatus(program: Command): void {
     });
 }
 
-/** A lab whose process does not answer has only its name. */
+/** A lab whose process is gone, or does not answer; its nodes and pods go on without it. */
 interface DeadLab {
   readonly name: string;
-  readonly phase: "not running";
+  readonly phase: "not running" | "not answering";
+  /** What its log says of the end: "SIGKILL at 2026-01-01T00:00:00.000Z". */
+  readonly ended?: string;
+  readonly log: string;
+  /** The command that helps. */
+  readonly fix: string;
 }
 
+const answerLimitMs = 5_000;
+
 async function statusOf(name: string): Promise<LabStatus | DeadLab> {
+  const paths = labPaths(name);
   try {
-    return await labStatus(labPaths(name));
+    return await labStatus(paths, AbortSignal.timeout(answerLimitMs));
   } catch {
-    return { name, phase: "not running" };
+    // What the process itself cannot tell, its traces do.
+    return deadLab(paths);
   }
+}
+
+function deadLab(paths: LabPaths): DeadLab {
+  const { name, log } = paths;
+  const process = runningLab(paths);
+  if (process !== undefined) {
+    const fix = `kill -9 ${process.pid}; eniverse up --name ${name} --detach`;
+    return { name, phase: "not answering", log, fix };
+  }
+  const ended = existsSync(log) ? lastWordsIn(readFileSync(log, "utf8")) : undefined;
+  const fix = `eniverse up --name ${name} --detach`;
+  return { name, phase: "not running", ...(ended === undefined ? {} : { ended }), log, fix };
+}
+
+const isDead = (lab: LabStatus | DeadLab): lab is DeadLab =>
+  lab.phase === "not running" || lab.phase === "not answering";
+
+/** What a person is told of a lab that is not there, and what to do. */
+export function deadLabWords({ name, phase, ended, log, fix }: DeadLab): string {
+  const how = ended === undefined ? "" : ` (it ended by ${ended})`;
+  return `* The process of the lab ${name} is ${phase}${how}; its nodes and pods go on. Take it over with: ${fix}. Its log: ${log}`;
 }
 
 function statusView(labs: readonly (LabStatus | DeadLab)[], now: number): Answer {
   const columns = ["Lab", "State", "Age", "Nodes", "AWS endpoint", "Kubernetes"];
   const row = (lab: LabStatus | DeadLab): string[] =>
-    lab.phase === "not running"
+    isDead(lab)
       ? [lab.name, lab.phase, "-", "-", "-", "-"]
       : [
           lab.name,
@@ -43,8 +76,7 @@ function statusView(labs: readonly (LabStatus | DeadLab)[], now: number): Answer
           lab.endpoints?.aws ?? "-",
           lab.endpoints?.kubernetes ?? "-",
         ];
-  const dead = labs.some(({ phase }) => phase === "not running");
-  const footers = dead ? ["* A lab that is not running is taken over by `up` and removed by `down`"] : [];
+  const footers = labs.filter(isDead).map(deadLabWords);
   return {
     value: labs,
     table: { columns, rows: labs.map(row), footers },
@@ -52,8 +84,8 @@ function statusView(labs: readonly (LabStatus | DeadLab)[], now: number): Answer
       columns: [...columns, "Process", "Error"],
       rows: labs.map((lab) => [
         ...row(lab),
-        lab.phase === "not running" ? "-" : String(lab.pid),
-        lab.phase === "not running" ? "-" : (lab.error ?? "-"),
+        isDead(lab) ? "-" : String(lab.pid),
+        (isDead(lab) ? lab.ended : lab.error) ?? "-",
       ]),
       footers,
     },
