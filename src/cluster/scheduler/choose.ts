@@ -41,7 +41,7 @@ export function choose(pod: Pod, loads: readonly NodeLoad[]): Choice {
 }
 
 /** The texts are the default scheduler's; the first check that fails speaks, as its filter plugins do. */
-function reasonsAgainst(pod: Pod, load: NodeLoad, loads: readonly NodeLoad[]): string[] {
+export function reasonsAgainst(pod: Pod, load: NodeLoad, loads: readonly NodeLoad[]): string[] {
   const { node } = load;
   const tolerations = pod.spec.tolerations ?? [];
   if (

@@ -9,6 +9,7 @@ import type { Store } from "../controllers/store.ts";
 import type { EventRecorder } from "../events.ts";
 import { timestamp } from "../time.ts";
 import { choose, type NodeLoad } from "./choose.ts";
+import { type Preemption, preempt } from "./preempt.ts";
 
 /** POST /api/v1/namespaces/NS/bindings: the pod named by the binding goes on the node named by its target. */
 const bindings: Resource<Binding> = {
@@ -49,6 +50,8 @@ class Scheduler {
   readonly #assumed = new Map<string, { readonly pod: Pod; readonly node: string }>();
   readonly #waiting = new Map<string, Pod>();
   readonly #unfit = new Map<string, Pod>();
+  /** Told to go, perhaps not yet seen as going. */
+  readonly #victims = new Set<string>();
   readonly #binding = new Set<Promise<void>>();
   #planned = false;
   #stopped = false;
@@ -78,6 +81,7 @@ class Scheduler {
   #onPod(pod: Pod, before: Pod | undefined, deleted: boolean): void {
     const key = keyOf(pod);
     const freed = before !== undefined && isBound(before) && !isFinished(before) && isFinished(pod);
+    if (deleted) this.#victims.delete(key);
     if (deleted || isBound(pod) || !isActive(pod)) {
       this.#waiting.delete(key);
       this.#unfit.delete(key);
@@ -125,7 +129,9 @@ class Scheduler {
       const choice = choose(pod, loads);
       if (choice.kind === "none") {
         this.#unfit.set(key, pod);
-        this.#sayUnfit(pod, choice.message);
+        const preemption = preempt(pod, loads);
+        this.#sayUnfit(pod, choice.message, preemption?.node);
+        if (preemption !== undefined) this.#makeRoom(pod, preemption);
         continue;
       }
       this.#assumed.set(key, { pod, node: choice.name });
@@ -171,11 +177,29 @@ class Scheduler {
     }
   }
 
-  #sayUnfit(pod: Pod, message: string): void {
+  /** When the victims are gone the pod, as the most important one that waits, takes their place. */
+  #makeRoom(pod: Pod, { node, victims }: Preemption): void {
+    const { client, events, log } = this.#parts;
+    for (const victim of victims) {
+      const { name, namespace = "default" } = victim.metadata;
+      const key = keyOf(victim);
+      if (victim.metadata.deletionTimestamp !== undefined || this.#victims.has(key)) continue;
+      this.#victims.add(key);
+      events.record(victim, "Normal", "Preempted", `Preempted by pod ${pod.metadata.uid} on node ${node}`);
+      client.delete(podResource, name, { namespace }).catch((error: unknown) => {
+        this.#victims.delete(key);
+        log("debug", "victim stays", { pod: `${namespace}/${name}`, error: messageOf(error) });
+      });
+    }
+  }
+
+  #sayUnfit(pod: Pod, message: string, nominatedNodeName: string | undefined): void {
     const { client, events, clock, log } = this.#parts;
     const before = conditionOf(pod, "PodScheduled");
-    if (before?.message === message) return;
-    events.record(pod, "Warning", "FailedScheduling", message);
+    const isNominated =
+      nominatedNodeName === undefined || pod.status?.nominatedNodeName === nominatedNodeName;
+    if (before?.message === message && isNominated) return;
+    if (before?.message !== message) events.record(pod, "Warning", "FailedScheduling", message);
     const condition = {
       type: "PodScheduled",
       status: "False",
@@ -189,7 +213,8 @@ class Scheduler {
     };
     const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== "PodScheduled");
     const { name, namespace = "default" } = pod.metadata;
-    const patch = { status: { phase: "Pending", conditions: [...others, condition] } };
+    const nomination = nominatedNodeName === undefined ? {} : { nominatedNodeName };
+    const patch = { status: { phase: "Pending", conditions: [...others, condition], ...nomination } };
     client
       .patch(podResource, name, patch, { namespace, kind: "merge", subresource: "status" })
       .catch((error: unknown) => {
