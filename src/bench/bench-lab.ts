@@ -9,6 +9,7 @@ import { connectToLab, type LabConnection } from "../cli/lab-connection.ts";
 import type { LabFlags } from "../cli/lab-flags.ts";
 import type { LabMachine } from "../lab/control.ts";
 import { type LabPaths, labPaths } from "../lab/paths.ts";
+import { keepEvidence } from "./evidence.ts";
 
 /** Labs of this run that are up or half up. */
 const alive = new Map<string, LabPaths>();
@@ -61,6 +62,9 @@ export async function withLab<T>(
   try {
     await bringUp(paths, flags);
     return await work(await connectToLab(name));
+  } catch (error) {
+    process.stderr.write(`what the lab knows of the failure is kept in ${await keepEvidence(paths)}\n`);
+    throw error;
   } finally {
     rmSync(folder, { recursive: true, force: true });
     await takeLabDown(name);

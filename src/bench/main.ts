@@ -72,7 +72,9 @@ async function main(flags: Flags): Promise<void> {
   for (const [index, section] of chosen.entries()) {
     process.stderr.write(`[${index + 1}/${chosen.length}] ${section.title}\n`);
     try {
+      const began = performance.now();
       const report = await withinLimit(section.run(effort));
+      process.stderr.write(`  measured in ${((performance.now() - began) / 1000).toFixed(1)} s\n`);
       reports.set(section.name, report);
       print(`\n# ${section.title}\n${renderTable(report.table, { wrap: false })}${report.about}`);
     } catch (error) {

@@ -69,12 +69,15 @@ async function land(kube: KubeClient, image: string, count: number): Promise<num
       if (!deadline.aborted) throw error;
     }
   }
+  const { items } = await kube.list(pods, selector);
   const warnings = (await kube.list(events, { namespace: "default" })).items.filter(
     ({ type }) => type === "Warning",
   );
   throw new EniverseError("timeout", {
     attempted: `wait for ${count} pods`,
-    found: `${readyAt.size} are Ready after ${longestWaitMs / 1000} s; last warning: ${warnings.at(-1)?.message ?? "none"}`,
+    found:
+      `the watch has shown ${readyAt.size} Ready in ${longestWaitMs / 1000} s; a list shows ${items.filter(isReady).length} of ${items.length} Ready, ` +
+      `${items.filter(({ spec }) => spec.nodeName !== undefined).length} bound; last warning: ${warnings.at(-1)?.message ?? "none"}`,
   });
 }
 
