@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import type { EC2Client } from "@aws-sdk/client-ec2";
 import type { Command } from "commander";
 import { EniverseError, messageOf } from "../base/error.ts";
-import { nodes, pods } from "../kube/resources.ts";
+import { daemonSets, nodes, pods } from "../kube/resources.ts";
 import {
   type Observed,
+  readAwsNodeEnv,
   readNetworkInterfaces,
   readNodes,
   readPods,
@@ -25,6 +26,7 @@ export interface SourceFlags {
   readonly reservations?: readonly string[];
   readonly kubeNodes?: string;
   readonly kubePods?: string;
+  readonly kubeDaemonsets?: string;
   readonly fromAws?: boolean;
   readonly vpc?: string;
   readonly lab?: boolean;
@@ -39,6 +41,10 @@ export function withSources(command: Command): Command {
     .option("--reservations <files>", "JSON of aws ec2 get-subnet-cidr-reservations, a file a subnet", list)
     .option("--kube-nodes <file>", "JSON of kubectl get nodes -o json")
     .option("--kube-pods <file>", "JSON of kubectl get pods -A -o json")
+    .option(
+      "--kube-daemonsets <file>",
+      "JSON of kubectl get ds -A -o json: aws-node's mode and warm settings, where no flag says others",
+    )
     .option("--from-aws", "ask AWS (read-only describe calls, credentials as the aws command finds them)")
     .option("--vpc <id>", "with --from-aws or --subnets: only subnets of this VPC")
     .option("--lab", "read the running lab");
@@ -60,6 +66,9 @@ export async function observe(flags: SourceFlags, command: Command): Promise<Obs
   const kube = {
     ...(flags.kubeNodes === undefined ? {} : { nodes: readNodes(jsonOf(flags.kubeNodes), "--kube-nodes") }),
     ...(flags.kubePods === undefined ? {} : { pods: readPods(jsonOf(flags.kubePods), "--kube-pods") }),
+    ...(flags.kubeDaemonsets === undefined
+      ? {}
+      : { awsNodeEnv: readAwsNodeEnv(jsonOf(flags.kubeDaemonsets), "--kube-daemonsets") }),
   };
   if (flags.fromAws) {
     const { EC2Client } = await import("@aws-sdk/client-ec2");
@@ -88,12 +97,18 @@ export async function observe(flags: SourceFlags, command: Command): Promise<Obs
 
 async function observeLab(flags: SourceFlags, command: Command): Promise<Observed> {
   const lab = await connectToLab(labName(command));
-  const [ec2, nodeList, podList] = await Promise.all([
+  const [ec2, nodeList, podList, awsNode] = await Promise.all([
     observeEc2(await lab.ec2(), flags),
     lab.kube.list(nodes),
     lab.kube.list(pods),
+    lab.kube.list(daemonSets, { namespace: "kube-system" }),
   ]);
-  return { ...ec2, nodes: readNodes(nodeList), pods: readPods(podList) };
+  return {
+    ...ec2,
+    nodes: readNodes(nodeList),
+    pods: readPods(podList),
+    awsNodeEnv: readAwsNodeEnv(awsNode),
+  };
 }
 
 async function observeEc2(client: EC2Client, flags: SourceFlags): Promise<Observed> {

@@ -44,6 +44,7 @@ export {
   type ObservedReservation,
   type ObservedSubnet,
   observedGroups,
+  readAwsNodeEnv,
   readNetworkInterfaces,
   readNodes,
   readPods,
@@ -52,6 +53,7 @@ export {
   readVpcCidrs,
   usedIn,
 } from "./observed.ts";
+export { observedMode, observedWarm } from "./observed-mode.ts";
 export type { PodPattern } from "./pod-pattern.ts";
 export type { PrefixReservation } from "./reservation.ts";
 export { planStrategy, type StrategyAnswer } from "./strategy.ts";

@@ -64,6 +64,8 @@ export interface Observed {
   readonly reservations?: readonly ObservedReservation[];
   readonly nodes?: readonly ObservedNode[];
   readonly pods?: readonly ObservedPod[];
+  /** Environment of aws-node. */
+  readonly awsNodeEnv?: Readonly<Record<string, string>>;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -166,6 +168,21 @@ export function readPods(json: unknown, source = "pods"): ObservedPod[] {
       hasAddress: spec.hostNetwork !== true && phase !== "Succeeded" && phase !== "Failed",
     };
   });
+}
+
+/** Reads the environment of aws-node out of a list of DaemonSets, or out of the one. */
+export function readAwsNodeEnv(json: unknown, source = "daemonsets"): Record<string, string> {
+  const one = fieldsOf(json).kind === "DaemonSet";
+  const sets = one ? [fieldsOf(json)] : listIn(json, "items", source);
+  const awsNode = sets.find(({ metadata }) => fieldsOf(metadata).name === "aws-node");
+  if (awsNode === undefined) throw badField(source, "no DaemonSet aws-node", "one of that name");
+  const { containers } = fieldsOf(fieldsOf(fieldsOf(awsNode.spec).template).spec);
+  const main = subList(containers).find(({ name }) => name === "aws-node");
+  return Object.fromEntries(
+    subList(main?.env).flatMap(({ name, value }) =>
+      typeof name === "string" && typeof value === "string" ? [[name, value]] : [],
+    ),
+  );
 }
 
 /** What is in use in a subnet, as far as the interfaces tell: addresses and /28 blocks. */

@@ -33,7 +33,8 @@ export interface WarmSettings {
   readonly maxEni?: number;
 }
 
-const variables: readonly (readonly [keyof WarmSettings, string])[] = [
+/** The settings and the variables of aws-node that hold them. */
+export const warmVariables: readonly (readonly [keyof WarmSettings, string])[] = [
   ["warmIpTarget", "WARM_IP_TARGET"],
   ["minimumIpTarget", "MINIMUM_IP_TARGET"],
   ["warmEniTarget", "WARM_ENI_TARGET"],
@@ -85,7 +86,7 @@ export function usesPrefixes(mode: PlanMode): boolean {
 export function checkModeAndWarm(mode: PlanMode, warm: WarmSettings, field = "warm"): void {
   if (!planModes.includes(mode))
     throw badField("mode", JSON.stringify(mode), `one of ${planModes.join(", ")}`);
-  for (const [key, variable] of variables) {
+  for (const [key, variable] of warmVariables) {
     const value = warm[key];
     if (value !== undefined)
       wholeNumber(`${field}.${key} (${variable})`, value, key === "maxEni" ? 1 : 0, 10_000);
@@ -112,7 +113,7 @@ export function awsNodeEnv(mode: PlanMode, warm: WarmSettings = {}): Record<stri
     env.AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG = "true";
     env.ENI_CONFIG_LABEL_DEF = "topology.kubernetes.io/zone";
   }
-  for (const [key, variable] of variables) {
+  for (const [key, variable] of warmVariables) {
     const value = warm[key];
     if (value !== undefined) env[variable] = String(value);
   }
@@ -121,7 +122,7 @@ export function awsNodeEnv(mode: PlanMode, warm: WarmSettings = {}): Record<stri
 
 /** "WARM_IP_TARGET=2 MINIMUM_IP_TARGET=12", or the default that holds in the mode. */
 export function describeWarm(mode: PlanMode, warm: WarmSettings): string {
-  const set = variables.flatMap(([key, variable]) =>
+  const set = warmVariables.flatMap(([key, variable]) =>
     warm[key] === undefined ? [] : [`${variable}=${warm[key]}`],
   );
   if (set.length > 0) return set.join(" ");

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { EniverseError } from "../../base/error.ts";
 import { badField } from "../../plan/field.ts";
 import { givenSubnets, type Observed, observedGroups, reservationsIn, usedIn } from "../../plan/observed.ts";
+import { observedMode, observedWarm } from "../../plan/observed-mode.ts";
 import { planStrategy } from "../../plan/strategy.ts";
 import type { StrategyGroupInput } from "../../plan/strategy-groups.ts";
 import type { FullSubnet, PlanStrategyInput } from "../../plan/strategy-input.ts";
@@ -76,11 +77,13 @@ Examples:
     )
     .action(async (flags: StrategyFlags) => {
       const observed = await observe(flags, command);
-      printPlan(strategyView(planStrategy(inputOf(flags, observed))), flags);
+      printPlan(strategyView(planStrategy(inputOf(flags, observed, command))), flags);
     });
 }
 
-function inputOf(flags: StrategyFlags, observed: Observed | undefined): PlanStrategyInput {
+function inputOf(flags: StrategyFlags, observed: Observed | undefined, command: Command): PlanStrategyInput {
+  const isTold = command.getOptionValueSource("mode") !== "default";
+  const seenMode = isTold || observed === undefined ? undefined : observedMode(observed);
   const hasSource = observed !== undefined && observed.subnets.length > 0;
   const subnets = hasSource ? observedSubnets(observed, flags.subnet) : flags.subnet.map(parseSubnet);
   if (subnets.length === 0) {
@@ -98,8 +101,8 @@ function inputOf(flags: StrategyFlags, observed: Observed | undefined): PlanStra
       ({ cidr }) => !subnets.some((subnet) => subnet.cidr === cidr),
     ),
     nodeGroups: groupsOf(flags, observed),
-    mode: flags.mode as PlanMode,
-    warm: warmOf(flags),
+    mode: seenMode ?? (flags.mode as PlanMode),
+    warm: { ...(observed === undefined ? {} : observedWarm(observed)), ...warmOf(flags) },
     ...(flags.nodesWanted === undefined ? {} : { nodesWanted: flags.nodesWanted }),
     others: [
       ...flags.peer.map((text): OtherRange => ({ ...named(text), kind: "peer" })),

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { EniverseError } from "../../base/error.ts";
 import { givenSubnets, type Observed, observedGroups } from "../../plan/observed.ts";
+import { observedMode, observedWarm } from "../../plan/observed-mode.ts";
 import { planVpc } from "../../plan/vpc.ts";
 import type { NodeGroupInput, OtherRange, PlanVpcInput } from "../../plan/vpc-input.ts";
 import { type PlanMode, planModes } from "../../plan/warm-settings.ts";
@@ -115,15 +116,19 @@ function inputOf(flags: VpcFlags, observed: Observed | undefined, command: Comma
   if (!hasSubnets) refuseFlags(flags, ["beside"], "--subnets FILE, --from-aws or --lab with it");
   const vpcCidr = flags.vpcCidr ?? observed?.vpcCidrs?.[0];
   const judged = hasSubnets && !flags.beside ? givenSubnets(observed) : undefined;
+  const seenZones = [...new Set((observed?.subnets ?? []).map(({ zone }) => zone))].sort();
+  // What is there says where, unless flags do.
+  const isTold = (flag: string): boolean => command.getOptionValueSource(flag) !== "default";
+  const takesZones = judged !== undefined || (hasSubnets && !isTold("zones") && !isTold("region"));
   return {
     clusterName: flags.clusterName,
-    region: judged === undefined ? flags.region : regionOf(judged[0]?.zone ?? flags.region),
-    zones: judged === undefined ? zonesOf(flags.zones) : [...new Set(judged.map(({ zone }) => zone))].sort(),
+    region: takesZones ? regionOf(seenZones[0] ?? flags.region) : flags.region,
+    zones: takesZones ? seenZones : zonesOf(flags.zones),
     ...(vpcCidr === undefined ? {} : { vpcCidr }),
     ...(flags.podCidr === undefined ? {} : { podCidrs: flags.podCidr }),
     ...(flags.serviceCidr === undefined ? {} : { serviceCidr: flags.serviceCidr }),
-    mode: flags.mode as PlanMode,
-    warm: warmOf(flags),
+    mode: modeOf(flags, observed, command),
+    warm: { ...(observed === undefined ? {} : observedWarm(observed)), ...warmOf(flags) },
     nodeGroups: groupsOf(flags, observed, command),
     ...(flags.growth === undefined && flags.growthNodes === undefined
       ? {}
@@ -154,6 +159,12 @@ function inputOf(flags: VpcFlags, observed: Observed | undefined, command: Comma
     fill: flags.fill ?? false,
     startDate: new Date().toISOString().slice(0, 10),
   };
+}
+
+/** What the flag says, else how the cluster that is there runs. */
+function modeOf({ mode }: VpcFlags, observed: Observed | undefined, command: Command): PlanMode {
+  const isTold = command.getOptionValueSource("mode") !== "default";
+  return (isTold || observed === undefined ? undefined : observedMode(observed)) ?? (mode as PlanMode);
 }
 
 function groupsOf(
