@@ -43,6 +43,7 @@ const decided = (...decisions: DecisionEntry[]): Observation =>
   onNode({ ipamd: { ...recordedIpamd, decisions } });
 const withEnv = (env: NodeSeen["env"], change: Partial<NodeSeen> = {}): Observation =>
   onNode({ env: { ...recordedNode.env, ...env }, ...change });
+const notInitialized = "container runtime network not ready: cni plugin not initialized";
 const ipamdDown = { answers: false, why: "connection refused", lastErrors: [] } as const;
 
 function onPod(name: string, change: Partial<PodSeen>): Observation {
@@ -114,7 +115,7 @@ const proofs: Readonly<Record<Cause, Case>> = {
     seen: decided(grow()),
     subject: waiting,
     summary: "is fetching addresses from EC2 now",
-    words: "under way for 3 s: to create an ENI with 1 address",
+    words: "create an ENI with 1 address, which has been under way for 3 s",
   },
   "no-nodes": {
     seen: unscheduled("no nodes available to schedule pods", { ...recordedLab, nodes: [] }),
@@ -149,7 +150,7 @@ const proofs: Readonly<Record<Cause, Case>> = {
   "network-plugin-not-ready": {
     seen: onNode({
       ready: false,
-      readyMessage: "cni plugin not initialized",
+      readyMessage: notInitialized,
       ipamd: { ...ipamdDown, lastErrors: ["AWS_VPC_K8S_CNI_VETHPREFIX cannot be longer than 4 characters"] },
     }),
     subject: waiting,
@@ -162,7 +163,10 @@ const proofs: Readonly<Record<Cause, Case>> = {
     summary: "ipamd of ip-10-0-1-178 is down",
   },
   "eniconfig-missing": {
-    seen: withEnv({ AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG: "true" }, { ready: false, ipamd: ipamdDown }),
+    seen: withEnv(
+      { AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG: "true" },
+      { ready: false, readyMessage: notInitialized, ipamd: ipamdDown },
+    ),
     subject: waiting,
     summary: "the ENIConfig default that ip-10-0-1-178 asks for does not exist",
   },
@@ -191,7 +195,7 @@ const proofs: Readonly<Record<Cause, Case>> = {
     },
     subject: waiting,
     summary: "subnet a (10.0.1.0/24) has 0 free addresses",
-    words: "kubernetes.io/role/cni=1",
+    words: "of a's addresses pods have 2; 1 node keeps 0 warm and 0 cooling; 1 ENI is not a node's",
   },
   "subnet-fragmented": {
     seen: { ...decided(refused("InsufficientCidrBlocks")), subnets: inSubnetA({ freeBlocks: 0 }) },
@@ -317,7 +321,7 @@ describe("of several things at once", () => {
   });
 
   test("a node that is not Ready is looked into when it is what the scheduler names", () => {
-    const notReady = onNode({ ready: false, readyMessage: "cni plugin not initialized", ipamd: ipamdDown });
+    const notReady = onNode({ ready: false, readyMessage: notInitialized, ipamd: ipamdDown });
     const message =
       "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.";
     expect(causeOf(unscheduled(message, notReady), homeless)).toBe("network-plugin-not-ready");

@@ -1,6 +1,8 @@
 import type { DecisionEntry } from "../../node/ipamd/decision-log.ts";
+import type { PoolEntry } from "../../node/ipamd/pool-page.ts";
 import type { Cause, ChainEnd, Link } from "./chain.ts";
 import type { NodeSeen, Observation, SubnetSeen } from "./observation.ts";
+import { counted } from "./words.ts";
 
 interface Ending {
   readonly cause: Cause;
@@ -62,7 +64,8 @@ const throttled: Ending = {
   change: () => [
     "Wait: ipamd tries again by itself",
     "Fewer calls: raise WARM_IP_TARGET or MINIMUM_IP_TARGET, or use prefixes, so that pods come without a call",
-    "Find who else calls (eniverse why node/… shows the counts) or ask AWS for a larger bucket",
+    "Find who else calls in the account and region, or ask AWS for a larger bucket",
+    "eniverse break --list: is it throttled on purpose?",
   ],
 };
 
@@ -73,6 +76,7 @@ const forbidden: Ending = {
   change: ({ call }) => [
     `Allow ec2:${call}: attach AmazonEKS_CNI_Policy (IPv6: its own policy) to the role of the service account aws-node, or of the node`,
     "Restart aws-node afterwards to lose no time: kubectl rollout restart ds aws-node -n kube-system",
+    "eniverse break --list: is it refused on purpose?",
   ],
 };
 
@@ -181,6 +185,7 @@ export function answerEnd(
         ...(ending.setting === undefined ? {} : { setting: ending.setting }),
       },
       ...subnetLink(ending, subnet),
+      ...(ending.cause === "subnet-full" && subnet !== undefined ? [useLink(seen, subnet)] : []),
     ],
     change: ending.change(about),
   };
@@ -195,6 +200,22 @@ function subnetLink({ cause }: Ending, subnet: SubnetSeen | undefined): Link[] {
       rule: "five addresses of each subnet are AWS's own; every other one is free or on an ENI",
     },
   ];
+}
+
+/** Who has the addresses of a subnet: what pods have, what nodes keep, what is not ipamd's. */
+function useLink({ nodes, enis }: Observation, { subnetId, name }: SubnetSeen): Link {
+  const inSubnet = enis.filter((eni) => eni.subnetId === subnetId);
+  const ids = new Set(inSubnet.map(({ eniId }) => eniId));
+  const holders = nodes.filter(({ instanceId }) => inSubnet.some((eni) => eni.instanceId === instanceId));
+  const entries = holders.flatMap(({ ipamd }) => (ipamd.answers ? ipamd.pool.addresses : []));
+  const held = (state: PoolEntry["state"]): number =>
+    entries.reduce((sum, each) => sum + (ids.has(each.eni) && each.state === state ? each.count : 0), 0);
+  const others = inSubnet.filter((eni) => !holders.some(({ instanceId }) => instanceId === eni.instanceId));
+  return {
+    what: `of ${name}'s addresses pods have ${held("assigned")}; ${counted(holders.length, "node")} ${holders.length === 1 ? "keeps" : "keep"} ${held("warm")} warm and ${held("cooling")} cooling; ${counted(others.length, "ENI")} ${others.length === 1 ? "is" : "are"} not a node's`,
+    evidence: "ipamd /v1/pool of each node, EC2 DescribeNetworkInterfaces",
+    rule: "an address that one node keeps warm is out of reach for all others",
+  };
 }
 
 const shorten = (text: string): string => (text.length > 220 ? `${text.slice(0, 220)}…` : text);

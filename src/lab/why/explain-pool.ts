@@ -9,6 +9,7 @@ import {
   lastFailure,
   latestNotes,
   noteLink,
+  ruleOf,
   wantLink,
 } from "./decisions.ts";
 import { ec2End } from "./explain-ec2.ts";
@@ -62,9 +63,9 @@ export function explainPool(seen: Observation, node: NodeSeen, ipamd: Answering,
     return {
       cause: "in-progress",
       summary: `ipamd of ${shortName(node.name)} is fetching addresses from EC2 now`,
-      links: [held, ...wantLink(node, growth), ...underWayLinks(seen, growth)],
+      links: [held, ...underWayLinks(seen, node, growth)],
       change: [
-        "Wait: EC2 needs a moment to create and attach",
+        "Wait: EC2 answers within a second as a rule, and a new ENI's device comes some seconds after that",
         "Keep more addresses ready, so that pods need not wait for EC2: WARM_IP_TARGET, MINIMUM_IP_TARGET or WARM_ENI_TARGET",
       ],
     };
@@ -100,7 +101,7 @@ function cooldownEnd(
     links: [
       ...links,
       {
-        what: `${counted(cooling, "address")} of pods that ended still cool down${readyAt === undefined ? "" : `, the first until ${readyAt}`}`,
+        what: `of pods that ended, ${counted(cooling, "address")} ${cooling === 1 ? "is" : "are"} still cooling down${readyAt === undefined ? "" : `, the first until ${readyAt}`}`,
         evidence: `ipamd /v1/pool on ${node.instanceId}, readyAt`,
         rule: "a released address is not given to another pod for the cool-down, so that other nodes forget the old pod",
         setting: `IP_COOLDOWN_PERIOD=${period}`,
@@ -131,12 +132,12 @@ function notTakenInEnd(node: NodeSeen, unknown: readonly Missing[], links: reado
   };
 }
 
-function underWayLinks({ takenAt }: Observation, growth: readonly DecisionEntry[]): Link[] {
+function underWayLinks({ takenAt }: Observation, node: NodeSeen, growth: readonly DecisionEntry[]): Link[] {
   return growth
     .filter(({ outcome }) => outcome === undefined)
-    .map(({ action, time }) => ({
-      what: `that has been under way for ${Math.max(0, Math.round((takenAt - Date.parse(time)) / 1000))} s: to ${describeAction(action)}`,
+    .map(({ action, time, reason }) => ({
+      what: `ipamd decided to ${describeAction(action)}, which has been under way for ${Math.max(0, Math.round((takenAt - Date.parse(time)) / 1000))} s`,
       evidence: `ipamd /v1/decisions, ${time}, without an outcome`,
-      rule: "EC2 answers within a second as a rule; a new ENI's device comes some seconds after that",
+      ...ruleOf(node, reason),
     }));
 }

@@ -38,7 +38,7 @@ export function refusalEnd(
         change: [
           `kubectl uncordon ${node.name}`,
           "Set AWS_MANAGE_ENIS_NON_SCHEDULABLE=true on aws-node",
-          "Let the pod go to another node: it does not tolerate or was bound past the cordon",
+          "Let the pod go to another node: it was bound to this one before the cordon, or past the scheduler",
         ],
       };
     case "provisioning-disabled":

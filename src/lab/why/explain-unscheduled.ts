@@ -93,8 +93,12 @@ function noBranchEni({ nodes }: Observation): ChainEnd {
       setting: `ENABLE_POD_ENI=${node.env.ENABLE_POD_ENI ?? "false"}`,
     })),
     change: [
-      "Set ENABLE_POD_ENI=true on aws-node, and see that the node gets a trunk ENI",
-      "Use a type that can have a trunk ENI, with more branch ENIs: t-family types have none",
+      ...(offering.length === 0
+        ? [
+            "Set ENABLE_POD_ENI=true on aws-node, and see that the node gets a trunk ENI",
+            "Use a type that can have a trunk ENI: t-family types have none",
+          ]
+        : ["Add nodes, or use a type with more branch ENIs"]),
       "Take the pod out of its SecurityGroupPolicy: it then has the node's security groups",
     ],
   };

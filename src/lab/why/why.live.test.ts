@@ -227,7 +227,7 @@ describe.skipIf(!isRoot)("why", () => {
   test("EC2 is slow, throttles, refuses for want of permission, or fails", async () => {
     await withFault({ kind: "ec2", action: "A*", rate: 1, delayMs: 8000 }, async () => {
       await run("free", 4, "slow");
-      await expectCause("pod/slow", "in-progress", "that has been under way for");
+      await expectCause("pod/slow", "in-progress", "which has been under way for");
     });
     await addressesOf("slow", 4);
     await withFault({ kind: "ec2", action: "*", rate: 1, error: "RequestLimitExceeded" }, async () => {
