@@ -29,6 +29,7 @@ import { type Listeners, openListeners } from "./listeners.ts";
 import { applyManifests } from "./manifests.ts";
 import { Nodes } from "./nodes.ts";
 import type { LabPaths } from "./paths.ts";
+import { execThroughKubelet } from "./pod-exec.ts";
 import { readPodLogThroughKubelet } from "./pod-logs.ts";
 
 /** Loopback ports, kept so that kubeconfigs and exports stay good over a restart of the lab process. */
@@ -86,6 +87,7 @@ export async function startLab(
     log,
     ...serviceCidrOf(eks),
     readPodLog: (pod, options) => readPodLogThroughKubelet(nodes.list(), pod, options),
+    execInPod: execThroughKubelet(() => nodes.list()),
   });
   const controlPlane = new ControlPlane(paths, config, cloud, fabric, apiServer);
   const nodes = new Nodes({

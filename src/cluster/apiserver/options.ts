@@ -28,6 +28,28 @@ export type ReadPodLog = (
   options: PodLogOptions,
 ) => Promise<ReadableStream<Uint8Array>>;
 
+export interface PodExecOptions {
+  /** The container, already checked to be one of the pod's. */
+  readonly container: string;
+  readonly command: readonly string[];
+  /** Gives the command a terminal. */
+  readonly tty: boolean;
+  /** Chunks for the command's standard input, which is closed when they end; at once when there are none. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  readonly onStdout: (chunk: Uint8Array) => void;
+  readonly onStderr: (chunk: Uint8Array) => void;
+  /** Gets a function that tells the terminal's new size. */
+  readonly onResizable: (resize: (columns: number, rows: number) => void) => void;
+  /** Aborts when nobody wants the command any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs a command in a container and resolves with its exit code; rejects when it could not be run. */
+export type ExecInPod = (
+  pod: { readonly namespace: string; readonly name: string; readonly node: string },
+  options: PodExecOptions,
+) => Promise<number>;
+
 export interface ApiServerOptions {
   /** The SQLite file; ":memory:" keeps nothing. */
   readonly dbPath: string;
@@ -37,6 +59,7 @@ export interface ApiServerOptions {
   readonly random: Random;
   readonly log: Log;
   readonly readPodLog?: ReadPodLog;
+  readonly execInPod?: ExecInPod;
   /** Names and addresses that the serving certificate holds for, beside localhost, 127.0.0.1 and ::1. */
   readonly servingNames?: readonly string[];
   /** IPv4 range of cluster IPs; the first address is the `kubernetes` service's. "10.100.0.0/16" by default. */

@@ -17,7 +17,16 @@ export interface Column {
   readonly cell: (object: KubeObject, nowMs: number) => Cell;
 }
 
-export type Subresource = "status" | "scale" | "log" | "binding" | "eviction" | "token";
+export type Subresource =
+  | "status"
+  | "scale"
+  | "log"
+  | "exec"
+  | "attach"
+  | "portforward"
+  | "binding"
+  | "eviction"
+  | "token";
 
 /** What the hooks of a type may ask. */
 export interface TypeContext {

@@ -14,6 +14,7 @@ import { DependentsKeeper } from "./dependents.ts";
 import { keepBudgets } from "./disruption.ts";
 import type { Engine } from "./engine.ts";
 import { expireEvents } from "./event-expiry.ts";
+import { type ExecSocket, execSockets, type Upgrade } from "./http/exec.ts";
 import { handleRequest } from "./http/handler.ts";
 import { adminIdentity, type Identity, nodeIdentity, serviceAccountIdentity } from "./identity.ts";
 import { createLocalClient } from "./local-client.ts";
@@ -43,15 +44,16 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const stopBudgets = keepBudgets(engine);
   const stopExpiring = expireEvents(engine);
 
-  const parts = { engine, tokens, readPodLog: options.readPodLog, log };
+  const { readPodLog, execInPod } = options;
+  const parts = { engine, tokens, readPodLog, execInPod, log };
   const listeners = new Set<Listener>();
-  const handler = (request: Request): Promise<Response> =>
-    handleRequest(parts, request, callerOf(tokens, request));
+  const handler = (request: Request, upgrade?: Upgrade): Promise<Response> =>
+    handleRequest({ ...parts, upgrade }, request, callerOf(tokens, request));
 
   return {
     client: createLocalClient(engine),
     ca: authority.cert,
-    handler,
+    handler: (request) => handler(request),
     listen: (hostname, port, names = []) => {
       const serving = authority.serving([
         ...(options.servingNames ?? []),
@@ -102,19 +104,23 @@ function addressesOf(hostname: string): string[] {
 }
 
 function serve(
-  handler: (request: Request) => Promise<Response>,
+  handler: (request: Request, upgrade: Upgrade) => Promise<Response>,
   hostname: string,
   port: number,
   tls: { readonly cert: string; readonly key: string },
   onStop: () => void,
 ): Listener {
-  const server = Bun.serve({
+  const server = Bun.serve<ExecSocket>({
     hostname,
     port,
     tls: { cert: tls.cert, key: tls.key },
     // Quiet watches are no reason to hang up.
     idleTimeout: 0,
-    fetch: handler,
+    fetch: (request, self) =>
+      handler(request, (upgraded, data, protocol) =>
+        self.upgrade(upgraded, { data, headers: { "sec-websocket-protocol": protocol } }),
+      ),
+    websocket: execSockets,
   });
   const taken = server.port ?? port;
   const named = hostname.includes(":") ? `[${hostname}]` : hostname;

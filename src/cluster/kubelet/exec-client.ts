@@ -14,6 +14,8 @@ export interface ExecOptions {
   readonly stdin?: AsyncIterable<Uint8Array>;
   readonly onStdout: (chunk: Uint8Array) => void;
   readonly onStderr: (chunk: Uint8Array) => void;
+  /** Ends the command when it aborts. */
+  readonly signal?: AbortSignal;
   /** Gets a function that tells the size of the terminal when it has changed. */
   readonly onResizable?: (resize: (columns: number, rows: number) => void) => void;
 }
@@ -54,11 +56,14 @@ export async function execInPod(options: ExecOptions): Promise<number> {
     });
     void sendInput(socket, options.stdin);
   };
+  const leave = (): void => socket.close();
+  options.signal?.addEventListener("abort", leave, { once: true });
   try {
     const { exitCode, error } = await exit.promise;
     if (error !== undefined) throw new EniverseError("not_found", { attempted, found: error });
     return exitCode;
   } finally {
+    options.signal?.removeEventListener("abort", leave);
     socket.close();
   }
 }

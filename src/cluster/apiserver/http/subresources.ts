@@ -14,11 +14,11 @@ import { bindPod, containerForLog, existingPod, scaleForm, scaleOf, updateScale 
 import type { TokenSigner } from "../tokens.ts";
 import { jsonOf } from "./answers.ts";
 import { readObject, readOptionalObject, readPatch } from "./body.ts";
+import { type ExecParts, serveExec } from "./exec.ts";
 import { writeOptions } from "./resources.ts";
 import type { Target } from "./target.ts";
 
-export interface SubresourceParts {
-  readonly engine: Engine;
+export interface SubresourceParts extends ExecParts {
   readonly tokens: TokenSigner;
   readonly readPodLog: ReadPodLog | undefined;
 }
@@ -42,6 +42,16 @@ export async function serveSubresource(
       return serveScale(parts.engine, request, target, query);
     case "log":
       return serveLog(parts, request, target, query);
+    case "exec":
+      return serveExec(parts, request, target, query);
+    case "attach":
+      throw badRequest(
+        `attach is not served here: what containers write goes to their logs. Use: kubectl logs -f ${name} -n ${namespace}, or kubectl exec`,
+      );
+    case "portforward":
+      throw badRequest(
+        `port-forward is not served here: this machine is outside the VPC. Use: eniverse exec ${name} -n ${namespace} -- curl http://127.0.0.1:PORT/`,
+      );
     case "binding":
       requireMethod(request, "POST");
       bindPod(parts.engine, namespace, name, await readObject(request));

@@ -14,7 +14,7 @@ export const podType: ResourceType = resourceType({
   kind: "Pod",
   shortNames: ["po"],
   categories: ["all"],
-  subresources: ["status", "log", "binding", "eviction"],
+  subresources: ["status", "log", "exec", "attach", "portforward", "binding", "eviction"],
   selectableFields: [
     "spec.nodeName",
     "spec.restartPolicy",
