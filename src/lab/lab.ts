@@ -11,11 +11,12 @@ import { EniverseError } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
 import { seededRandom } from "../base/random.ts";
 import type { Cloud } from "../cloud/cloud.ts";
+import { accessKeyOfEksToken } from "../cloud/eks/token.ts";
 import { createFabric, type LiveFabric } from "../cloud/fabric/fabric.ts";
 import type { EksCluster } from "../cloud/model/eks-cluster.ts";
 import { createCloud } from "../cloud/service.ts";
 import { openCloudStore } from "../cloud/store.ts";
-import type { ApiServer } from "../cluster/apiserver/options.ts";
+import type { ApiServer, TokenOwner } from "../cluster/apiserver/options.ts";
 import { createApiServer } from "../cluster/apiserver/server.ts";
 import { type Cluster, startCluster } from "../cluster/start.ts";
 import { compiledRelay } from "../node/plugin/build.ts";
@@ -88,6 +89,7 @@ export async function startLab(
     ...serviceCidrOf(eks),
     readPodLog: (pod, options) => readPodLogThroughKubelet(nodes.list(), pod, options),
     execInPod: execThroughKubelet(() => nodes.list()),
+    authenticate: (token) => ownerOfEksToken(cloud, token),
   });
   const controlPlane = new ControlPlane(paths, config, cloud, fabric, apiServer);
   const nodes = new Nodes({
@@ -177,6 +179,14 @@ export async function startLab(
     await close();
     throw error;
   }
+}
+
+/** As in EKS, who made the cluster is its administrator: all users of the cloud, here. */
+function ownerOfEksToken(cloud: Cloud, token: string): TokenOwner | undefined {
+  const accessKeyId = accessKeyOfEksToken(token, Date.now());
+  return cloud.config.credentials.some((user) => user.accessKeyId === accessKeyId)
+    ? { admin: true }
+    : undefined;
 }
 
 /** Zeros, which take free ports, where none were kept: a file that a full disk cut off is as none. */

@@ -27,6 +27,14 @@ describe("who may do what", () => {
     expect(await statusFor(other, token, "GET", "/api/v1/pods")).toBe(401);
   });
 
+  test("a token of somebody else is whose the host says", async () => {
+    await using lab = startTestServer({
+      authenticate: (token) => (token === "aws-token" ? { admin: true } : undefined),
+    });
+    expect(await statusFor(lab, "aws-token", "GET", "/api/v1/pods")).toBe(200);
+    expect(await statusFor(lab, "other-token", "GET", "/api/v1/pods")).toBe(401);
+  });
+
   test("a node reads everything and writes what is its own", async () => {
     await using lab = startTestServer();
     const { client } = lab.server;

@@ -60,6 +60,8 @@ export interface ApiServerOptions {
   readonly log: Log;
   readonly readPodLog?: ReadPodLog;
   readonly execInPod?: ExecInPod;
+  /** Whose a bearer token is that the server has not signed itself; undefined: nobody's. */
+  readonly authenticate?: (token: string) => TokenOwner | undefined;
   /** Names and addresses that the serving certificate holds for, beside localhost, 127.0.0.1 and ::1. */
   readonly servingNames?: readonly string[];
   /** IPv4 range of cluster IPs; the first address is the `kubernetes` service's. "10.100.0.0/16" by default. */

@@ -48,7 +48,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const parts = { engine, tokens, readPodLog, execInPod, log };
   const listeners = new Set<Listener>();
   const handler = (request: Request, upgrade?: Upgrade): Promise<Response> =>
-    handleRequest({ ...parts, upgrade }, request, callerOf(tokens, request));
+    handleRequest({ ...parts, upgrade }, request, callerOf(tokens, options, request));
 
   return {
     client: createLocalClient(engine),
@@ -90,9 +90,18 @@ function identityOf(who: TokenOwner): Identity {
   return serviceAccountIdentity(who.namespace, who.serviceAccount);
 }
 
-function callerOf(tokens: TokenSigner, request: Request): Identity | undefined {
+function callerOf(
+  tokens: TokenSigner,
+  { authenticate }: ApiServerOptions,
+  request: Request,
+): Identity | undefined {
   const header = request.headers.get("authorization") ?? "";
-  return /^bearer /i.test(header) ? tokens.read(header.slice(7).trim()) : undefined;
+  if (!/^bearer /i.test(header)) return undefined;
+  const token = header.slice(7).trim();
+  const own = tokens.read(token);
+  if (own !== undefined) return own;
+  const owner = authenticate?.(token);
+  return owner === undefined ? undefined : identityOf(owner);
 }
 
 /** What clients may call the listener; for a wildcard, all addresses of the namespace in which this is called. */
