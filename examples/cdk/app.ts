@@ -1,6 +1,6 @@
 // A VPC for an EKS cluster that refuses to be synthesized when its subnets would run out.
 //   npx cdk synth                     30 nodes: passes
-//   npx cdk synth -c nodes=120        fails, and says which subnet runs out at which node
+//   npx cdk synth -c nodes=48         fails, and says which subnet runs out on which day, at which node
 import { App, CfnOutput, Stack, aws_ec2 as ec2 } from "aws-cdk-lib";
 import { maxPods } from "eniverse/plan";
 import { checkAddresses } from "./address-plan.ts";
