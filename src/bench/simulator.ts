@@ -24,16 +24,17 @@ export const simulator: Section = {
   run: async ({ quick }) => {
     const whole = read();
     const shares = quick ? [0.02, 0.04, 0.1] : [0.04, 0.2, 1];
-    // The first run compiles what is hot.
-    play(scaled(whole, 0.01));
-    const runs = shares.map((share) => play(scaled(whole, share)));
+    // The first runs compile what is hot.
+    play(scaled(whole, shares[1] ?? 1));
+    // Whatever else the machine does falls upon short runs as a whole.
+    const runs = shares.map((share) => quickest(scaled(whole, share), share === shares.at(-1) ? 1 : 3));
     const perEvent = runs.map(({ microsecondsPerEvent }) => microsecondsPerEvent);
     const growth = (perEvent.at(-1) ?? Number.NaN) / Math.min(...perEvent);
     const last = runs.at(-1);
     const isWhole = shares.at(-1) === 1;
     return {
       about:
-        `scenarios/${file}, an hour with everything that it has, and the same with a part of its nodes and pods; ` +
+        `scenarios/${file}, an hour with everything that it has, and the same with a part of its nodes and pods (the quickest of three runs); ` +
         "one thread, reading the file and writing a report not counted.",
       table: {
         columns: ["Nodes", "Pods", "Events", "Seconds", "Microseconds per event"],
@@ -70,6 +71,12 @@ function scaled(scenario: Scenario, share: number): Scenario {
       workload.kind === "burst" ? { ...workload, pods: Math.ceil(workload.pods * share) } : workload,
     ),
   };
+}
+
+function quickest(scenario: Scenario, tries: number): Timed {
+  const [first, ...others] = Array.from({ length: tries }, () => play(scenario));
+  if (first === undefined) return play(scenario);
+  return others.reduce((best, run) => (run.seconds < best.seconds ? run : best), first);
 }
 
 function play(scenario: Scenario): Timed {
