@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { findHolders } from "../linux/holder.ts";
 import { childPids, identityOf } from "../linux/process.ts";
 import type { LabMachine } from "./control.ts";
@@ -147,11 +147,50 @@ describe.skipIf(!isRoot)("a lab", () => {
     expect(eniverse("verify").status).toBe(0);
   }, 180_000);
 
-  test("a lab that is up is not brought up again", () => {
-    const run = eniverse("up", "--detach");
+  test("what is broken by hand is told by `verify`: which pair, and what came instead", async () => {
+    const [row] = assigned();
+    if (row?.node === undefined) throw new Error("no pod has an address");
+    const { address, node, pod } = row;
+    const route = (word: string, ...rest: readonly string[]): string =>
+      succeed("node", node, "--", "ip", "route", word, address, ...rest);
+    const device = /dev (\S+)/.exec(route("show"))?.[1] ?? "no device";
+    route("del");
+    const run = eniverse("verify");
+    route("add", "dev", device, "scope", "link");
     expect(run.status).toBe(1);
-    expect(run.stderr).toContain("it is up already");
+    expect(run.stdout).toMatch(
+      new RegExp(`✗ tcp \\S+ \\(\\S+\\) -> ${pod} \\(${address}\\): no answer within 2000 ms`),
+    );
+    expect(eniverse("verify").status).toBe(0);
   });
+
+  test("a lab that is up is neither brought up again nor taken down by who wanted to", () => {
+    for (const words of [
+      ["up", "--detach"],
+      ["start", "--once"],
+    ]) {
+      const run = eniverse(...words);
+      expect(run.status).toBe(1);
+      expect(run.stderr).toContain("it is up already");
+    }
+    expect(eniverse("verify").status).toBe(0);
+  });
+
+  test("after a reboot of this machine `up` boots the nodes again, with the addresses that they had", async () => {
+    const rowsBefore = assigned();
+    const lab = runningLab(paths);
+    const pids = findHolders(`${name}/`).map(({ identity }) => identity.pid);
+    for (const pid of [lab?.pid ?? 0, ...pids]) process.kill(pid, "SIGKILL");
+    await until("its processes are gone", () => findHolders(`${name}/`).length === 0);
+    rmSync(paths.run, { recursive: true });
+    expect(succeed("status")).toMatch(new RegExp(`${name} +\\| not running`));
+    succeed("up", "--detach");
+    await until("all pods have addresses", () => assigned().length === rowsBefore.length);
+    await until("the network model holds", () => eniverse("verify").status === 0);
+    expect((await machines()).length).toBe(2);
+    expectOneAddressEach(rowsBefore.length);
+    expect(eniverse("check").status).toBe(0);
+  }, 180_000);
 
   test("`down` after kill -9 leaves nothing, and this machine's own network is as before", async () => {
     const lab = runningLab(paths);

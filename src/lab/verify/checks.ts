@@ -14,8 +14,8 @@ export interface Party {
   readonly address: string;
   /** The node on which it is; its own name for nodes. */
   readonly node: string;
-  /** Path of its network namespace. */
-  readonly netns: string;
+  /** Path of its network namespace; undefined: it is lost, and nothing can pass. */
+  readonly netns?: string;
   /** The source address that the internet must see; undefined: not known, any will do. */
   readonly seenOutsideAs?: string;
   /** A pod's way out over the other family: an address that means something on its node only. */

@@ -1,6 +1,7 @@
 import type { EC2Client } from "@aws-sdk/client-ec2";
 import { tryParseIpv4 } from "../../addr/ipv4.ts";
 import { parseIpv6 } from "../../addr/ipv6.ts";
+import { EniverseError } from "../../base/error.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { daemonSets, type Pod, pods } from "../../kube/resources.ts";
 import { type EchoListener, openEchoListener } from "../../linux/echo-listener.ts";
@@ -28,16 +29,28 @@ const internetEchoPort = 7;
  */
 export async function verifyLab(lab: LabStatus, kube: KubeClient, ec2: EC2Client): Promise<CheckResult[]> {
   const parties = await partiesOf(lab, kube, ec2);
-  const namespaces = new Map(parties.map((party) => [party, Netns.open(party.netns)]));
+  const checks = networkModelChecks(parties);
+  if (checks.length === 0) {
+    throw new EniverseError("not_found", {
+      attempted: `verify the network of the lab ${lab.name}`,
+      found: "no pod runs, so there is nothing to check",
+      fix: "Run some: eniverse run web --replicas 12",
+    });
+  }
+  const present = parties.filter(({ netns }) => netns !== undefined);
+  const namespaces = new Map(present.map((party) => [party, Netns.open(party.netns ?? "")]));
   const listeners = new Map<Party, EchoListener>();
   try {
     for (const [party, ns] of namespaces) {
       if (party.kind !== "internet")
         listeners.set(party, await openEchoListener(ns, { address: anyAddress(party) }));
     }
-    return await inParallel(networkModelChecks(parties), atOnce, async (check) => {
+    return await inParallel(checks, atOnce, async (check) => {
       const ns = namespaces.get(check.from);
-      if (ns === undefined) return judge(check, { error: "the sender has no namespace" });
+      const lost = [check.from, check.to].find(({ netns }) => netns === undefined);
+      if (ns === undefined || lost !== undefined) {
+        return judge(check, { error: `${(lost ?? check.from).name} has no network namespace on its node` });
+      }
       return judge(check, answerOf(check, await probe(ns, check, listeners.get(check.to))));
     });
   } finally {
@@ -85,8 +98,11 @@ async function partiesOf(lab: LabStatus, kube: KubeClient, ec2: EC2Client): Prom
     (pod) => pod.status?.phase === "Running" && pod.metadata.deletionTimestamp === undefined,
   );
   const ofPods = lab.machines.map((machine) => podParties(machine, running, wayOut, externalSnat));
+  const known = new Set(lab.machines.map(({ nodeName }) => nodeName));
+  const nowhere = running.filter((pod) => !known.has(pod.spec?.nodeName ?? "") && !pod.spec?.hostNetwork);
   return [
     ...ofPods.flat(),
+    ...nowhere.flatMap((pod) => lostParty(pod)),
     ...lab.machines.map((machine) => nodeParty(machine, lab.ipFamily)),
     ...internetParty(lab, "internet", lab.internetEcho),
     ...internetParty(lab, "internet-ipv6", lab.internetEcho6),
@@ -123,7 +139,8 @@ function podParties(
     .flatMap((pod) => {
       const address = pod.status?.podIP;
       const path = netns.get(pod.metadata.uid ?? "");
-      if (address === undefined || path === undefined) return [];
+      if (address === undefined) return [];
+      if (path === undefined) return lostParty(pod);
       // IPv4: by default the node translates to its primary address on the way out; the VPC's gateway comes after.
       const translated = !externalSnat && !address.includes(":");
       const outside = sourceSeenOutside(wayOut, translated ? machine.address : address);
@@ -140,6 +157,13 @@ function podParties(
         },
       ];
     });
+}
+
+/** A pod that runs as far as the API server knows, and is nowhere to be found. */
+function lostParty(pod: Pod): Party[] {
+  const address = pod.status?.podIP;
+  const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
+  return address === undefined ? [] : [{ kind: "pod", name, address, node: pod.spec?.nodeName ?? "" }];
 }
 
 /** What egress-cni gave the pod, when it did. */
