@@ -1,4 +1,4 @@
-import { cidr4Has, cidr6Has, lastIpv4, parseCidr4, tryParseCidr } from "../../addr/cidr.ts";
+import { cidr4Has, cidr6Has, tryParseCidr } from "../../addr/cidr.ts";
 import { tryParseIpv4 } from "../../addr/ipv4.ts";
 import { tryParseIpv6 } from "../../addr/ipv6.ts";
 import type { PoolEntry } from "../../node/ipamd/pool-page.ts";
@@ -6,7 +6,8 @@ import { type Chain, chainOf, type Link } from "./chain.ts";
 import { ruleOf } from "./decisions.ts";
 import { blockLinks, givenLink } from "./explain-assigned.ts";
 import { eniLink, explainEni } from "./explain-eni.ts";
-import type { EniSeen, NodeSeen, Observation, SubnetSeen } from "./observation.ts";
+import { explainUnheld } from "./explain-unheld.ts";
+import type { EniSeen, NodeSeen, Observation } from "./observation.ts";
 import { poolCounts } from "./pool-counts.ts";
 import { notInMetadata, staleLinks } from "./stale-metadata.ts";
 import { warmTargets } from "./warm-targets.ts";
@@ -30,11 +31,15 @@ export function explainAddress(seen: Observation, address: string): Chain | unde
     [...addresses, ...prefixes].some((block) => holds(block, address)),
   );
   if (eni === undefined) {
-    const subnet = seen.subnets.find(({ cidr }) => holds(cidr, address));
-    return subnet === undefined ? undefined : unheld(subject, subnet, address);
+    const subnet = seen.subnets.find(({ cidr, ipv6Cidr = "" }) =>
+      [cidr, ipv6Cidr].some((block) => holds(block, address)),
+    );
+    return subnet === undefined ? undefined : explainUnheld(subject, subnet, address);
   }
   const node = seen.nodes.find(({ instanceId }) => instanceId === eni.instanceId);
-  if (node === undefined || eni.addresses[0] === address) return ownAddress(seen, eni, subject, address);
+  // Pods have IPv6 addresses from prefixes only.
+  const isOwn = eni.addresses[0] === address || (address.includes(":") && eni.addresses.includes(address));
+  if (node === undefined || isOwn) return ownAddress(seen, eni, subject, address);
   const pool = node.ipamd.answers ? node.ipamd.pool.addresses : [];
   const entry =
     pool.find((each) => each.address === address) ?? pool.find((each) => holds(each.address, address));
@@ -53,7 +58,7 @@ function ownAddress(seen: Observation, eni: EniSeen, subject: string, address: s
   const rule: Link = {
     what: own,
     evidence: "EC2 DescribeNetworkInterfaces",
-    rule: "an ENI's primary address is its own as long as it lives; pods never get it",
+    rule: "an ENI's primary address and its single IPv6 addresses are its own as long as it lives; pods never get them",
   };
   return { subject, cause, summary: `${own}: ${summary}`, links: [rule, ...links], change };
 }
@@ -126,6 +131,8 @@ function stateLinks(entry: PoolEntry, address: string, node: NodeSeen): Link[] {
     return [
       { ...place, rule: "its subnet carries the tag kubernetes.io/role/cni=0: its ENIs get no new pods" },
     ];
+  if (address.includes(":"))
+    return [{ ...place, rule: "a node keeps its /80 as long as it lives", setting: "ENABLE_IPv6=true" }];
   const mode = node.ipamd.answers ? poolCounts(node.ipamd).mode : "";
   return [
     {
@@ -156,7 +163,7 @@ function keptLinks(node: NodeSeen): Link[] {
   ];
 }
 
-function stateChange({ state, pod }: PoolEntry, node: NodeSeen): string[] {
+function stateChange({ state, pod, cidr }: PoolEntry, node: NodeSeen): string[] {
   const where = shortName(node.name);
   switch (state) {
     case "assigned":
@@ -170,47 +177,11 @@ function stateChange({ state, pod }: PoolEntry, node: NodeSeen): string[] {
     default:
       return [
         `A pod on ${where} takes it as it comes`,
-        "Lower WARM_IP_TARGET, MINIMUM_IP_TARGET or WARM_ENI_TARGET to give idle addresses back to the subnet",
+        ...(cidr.includes(":")
+          ? []
+          : [
+              "Lower WARM_IP_TARGET, MINIMUM_IP_TARGET or WARM_ENI_TARGET to give idle addresses back to the subnet",
+            ]),
       ];
   }
-}
-
-/** What AWS keeps of each IPv4 subnet, by the place from its begin. */
-const reserved = ["the network address", "the VPC's router", "the VPC's DNS resolver", "kept for future use"];
-
-function reservedFor(cidr: string, address: string): string | undefined {
-  const ip = tryParseIpv4(address);
-  if (ip === undefined) return undefined;
-  const block = parseCidr4(cidr);
-  return ip === lastIpv4(block) ? "the broadcast address" : reserved[ip - block.base];
-}
-
-function unheld(subject: string, { name, cidr, free, freeBlocks }: SubnetSeen, address: string): Chain {
-  const use = reservedFor(cidr, address);
-  if (use !== undefined) {
-    return chainOf(subject, [], {
-      cause: "none",
-      summary: `${address} is one of AWS's five addresses of subnet ${name} (${cidr}): ${use}`,
-      links: [
-        {
-          what: `nobody can have ${address}`,
-          evidence: `its place in ${cidr}`,
-          rule: "AWS keeps the first four addresses and the last one of each subnet",
-        },
-      ],
-      change: [],
-    });
-  }
-  return chainOf(subject, [], {
-    cause: "none",
-    summary: `nobody holds ${address}: it is free in subnet ${name} (${cidr})`,
-    links: [
-      {
-        what: `no ENI of ${name} has ${address}; ${free} addresses and ${freeBlocks} whole /28 blocks are free there`,
-        evidence: "EC2 DescribeNetworkInterfaces, DescribeSubnets",
-        rule: "EC2 picks single addresses of a subnet at random and prefixes from its whole free /28 blocks",
-      },
-    ],
-    change: [],
-  });
 }

@@ -83,20 +83,32 @@ export function givenLink(entry: PoolEntry, node: NodeSeen): Link {
   };
 }
 
+function sourceOf(isPrefix: boolean, isIpv6: boolean): Pick<Link, "rule" | "setting"> {
+  if (isIpv6)
+    return {
+      rule: "in an IPv6 cluster the primary ENI gets a /80, enough for any pods",
+      setting: "ENABLE_IPv6=true",
+    };
+  if (!isPrefix) return { rule: "EC2 assigns single addresses to an ENI and ipamd hands them out" };
+  return {
+    rule: "with prefixes, EC2 assigns /28 blocks to an ENI and ipamd hands their addresses out",
+    setting: "ENABLE_PREFIX_DELEGATION=true",
+  };
+}
+
 /** Where an address of the pool is from: its ENI, its subnet, and the decision that fetched it. */
 export function blockLinks(seen: Observation, entry: PoolEntry, node: NodeSeen): Link[] {
   const eni = seen.enis.find(({ eniId }) => eniId === entry.eni);
   const subnet = seen.subnets.find(({ subnetId }) => subnetId === eni?.subnetId);
+  const isIpv6 = entry.cidr.includes(":");
   const isPrefix = !entry.cidr.endsWith("/32") && !entry.cidr.endsWith("/128");
+  const block = isIpv6 ? subnet?.ipv6Cidr : subnet?.cidr;
   const device =
     entry.deviceNumber === 0 && entry.card === 0 ? "the primary ENI" : `device ${entry.deviceNumber}`;
   const place: Link = {
-    what: `${entry.address} is ${isPrefix ? `from the prefix ${entry.cidr}` : "a secondary address"} of ${entry.eni} (${device})${subnet === undefined ? "" : ` in subnet ${subnet.name}, ${subnet.cidr}`}`,
+    what: `${entry.address} is ${isPrefix ? `from the prefix ${entry.cidr}` : "a secondary address"} of ${entry.eni} (${device})${subnet === undefined ? "" : ` in subnet ${subnet.name}, ${block}`}`,
     evidence: "ipamd /v1/pool, EC2 DescribeNetworkInterfaces",
-    rule: isPrefix
-      ? "with prefixes, EC2 assigns /28 blocks to an ENI and ipamd hands their addresses out"
-      : "EC2 assigns single addresses to an ENI and ipamd hands them out",
-    ...(isPrefix ? { setting: "ENABLE_PREFIX_DELEGATION=true" } : {}),
+    ...sourceOf(isPrefix, isIpv6),
   };
   const decisions = node.ipamd.answers ? node.ipamd.decisions : [];
   const source = decisions.find(({ outcome }) => {

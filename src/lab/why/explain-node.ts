@@ -19,11 +19,15 @@ export function explainNode(seen: Observation, node: NodeSeen): Chain {
   const { ipamd } = node;
   if (!ipamd.answers || waiting > 0)
     return chainOf(subject, [state], explainNodeNetwork(seen, node, Math.max(1, waiting)));
-  const { total, assigned, assignable } = poolCounts(ipamd);
+  const { total, assigned, assignable, prefixes, mode } = poolCounts(ipamd);
+  const held =
+    mode === "ipv6"
+      ? `${counted(prefixes, "IPv6 prefix")}: ${counted(assigned, "address")} given to pods`
+      : `${counted(total, "address")}: ${assigned} given, ${assignable} ready for the next pods`;
   const decided = ipamd.decisions.slice(-3).map((entry) => decisionLink(node, entry));
   return chainOf(subject, [state, poolLink(node, ipamd), ...decided], {
     cause: node.cordoned ? "cordoned" : "none",
-    summary: `${shortName(node.name)} holds ${counted(total, "address")}: ${assigned} given, ${assignable} ready for the next pods`,
+    summary: `${shortName(node.name)} holds ${held}`,
     change: node.cordoned ? [`kubectl uncordon ${node.name}`] : [],
   });
 }

@@ -26,8 +26,12 @@ const defaultCooldown = "30";
 export function poolLink(node: NodeSeen, ipamd: Answering): Link {
   const { total, assigned, cooling, assignable, prefixes, mode } = poolCounts(ipamd);
   const blocks = mode === "prefix" ? ` in ${counted(prefixes, "prefix")}` : "";
+  const held =
+    mode === "ipv6"
+      ? `${counted(prefixes, "IPv6 prefix")}: ${counted(assigned, "address")} given to pods, ${cooling} cooling down`
+      : `${counted(total, "address")}${blocks}: ${assigned} given to pods, ${cooling} cooling down, ${assignable} ready`;
   return {
-    what: `ipamd of ${shortName(node.name)} holds ${counted(total, "address")}${blocks}: ${assigned} given to pods, ${cooling} cooling down, ${assignable} ready`,
+    what: `ipamd of ${shortName(node.name)} holds ${held}`,
     evidence: `ipamd /v1/pool on ${node.instanceId}`,
     rule: "a pod gets an address that is ready; one that was released waits for the end of its cool-down",
   };

@@ -104,7 +104,9 @@ export interface SubnetSeen {
   readonly subnetId: string;
   readonly name: string;
   readonly zone: string;
+  /** IPv4 block; "" for an IPv6-only subnet. */
   readonly cidr: string;
+  readonly ipv6Cidr?: string;
   readonly free: number;
   /** Wholly free, aligned blocks of sixteen; undefined for an IPv6-only subnet. */
   readonly freeBlocks: number;

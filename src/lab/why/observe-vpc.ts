@@ -46,11 +46,13 @@ function subnetSeen(subnet: Subnet, enis: readonly EniSeen[]): SubnetSeen {
   const tags = tagsOf(subnet.Tags);
   const subnetId = subnet.SubnetId ?? "";
   const cidr = subnet.CidrBlock ?? "";
+  const ipv6Cidr = subnet.Ipv6CidrBlockAssociationSet?.flatMap(({ Ipv6CidrBlock }) => Ipv6CidrBlock ?? [])[0];
   return {
     subnetId,
     name: tags.Name ?? subnetId,
     zone: subnet.AvailabilityZone ?? "",
     cidr,
+    ...(ipv6Cidr === undefined ? {} : { ipv6Cidr }),
     free: subnet.AvailableIpAddressCount ?? 0,
     freeBlocks: freeBlocksOf(
       cidr,

@@ -1,5 +1,5 @@
 import { tryParseIpv4 } from "../../addr/ipv4.ts";
-import { tryParseIpv6 } from "../../addr/ipv6.ts";
+import { formatIpv6, tryParseIpv6 } from "../../addr/ipv6.ts";
 import { EniverseError } from "../../base/error.ts";
 
 /** What is asked about. */
@@ -48,10 +48,13 @@ export function parseSubject(text: string, namespace: string): Subject {
     }
     case "node":
       return { kind, name };
-    case "address":
-      if (tryParseIpv4(name) === undefined && tryParseIpv6(name) === undefined)
+    case "address": {
+      const ipv6 = tryParseIpv6(name);
+      if (ipv6 !== undefined) return { kind, address: formatIpv6(ipv6) };
+      if (tryParseIpv4(name) === undefined)
         return refuse(`${JSON.stringify(name)}, which is no address`, "an IPv4 or IPv6 address, 10.0.32.17");
       return { kind, address: name };
+    }
     case "eni":
       if (!/^eni-[0-9a-f]+$/.test(name))
         return refuse(`${JSON.stringify(name)}, which is no ENI's id`, "an id such as eni-0a1b2c3d4e5f60718");

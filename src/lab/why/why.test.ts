@@ -153,6 +153,80 @@ describe("an address", () => {
   });
 });
 
+describe("an IPv6 address", () => {
+  const block = "2600:1f14:829:ea01:7eeb::/80";
+  const own = "2600:1f14:829:ea01:d53:83bf:f730:7a47";
+  const primary = "eni-00de378a3018fd0df";
+  const place = { eni: primary, deviceNumber: 0, card: 0, cidr: block };
+  const seen: Observation = {
+    ...recordedLab,
+    subnets: recordedLab.subnets.map((subnet, index) =>
+      index === 0 ? { ...subnet, ipv6Cidr: "2600:1f14:829:ea01::/64" } : subnet,
+    ),
+    enis: recordedLab.enis.map((eni) =>
+      eni.eniId === primary ? { ...eni, addresses: ["10.0.1.178", own], prefixes: [block] } : eni,
+    ),
+    nodes: [
+      {
+        ...recordedNode,
+        ipamd: {
+          ...recordedIpamd,
+          pool: {
+            cards: [
+              {
+                card: 0,
+                mode: "ipv6",
+                total: 2 ** 48,
+                assigned: 1,
+                cooling: 0,
+                assignable: 2 ** 48 - 1,
+                prefixes: 1,
+              },
+            ],
+            addresses: [
+              {
+                ...place,
+                address: "2600:1f14:829:ea01:7eeb::1",
+                state: "assigned",
+                count: 1,
+                pod: { namespace: "default", name: "web-1" },
+              },
+              { ...place, address: block, state: "warm", count: 2 ** 48 - 1 },
+            ],
+          },
+        },
+      },
+    ],
+    pods: [],
+  };
+
+  for (const [what, address, summary] of [
+    ["of a pod", "2600:1f14:829:ea01:7eeb::1", "is held by pod default/web-1"],
+    [
+      "written long",
+      "2600:1F14:829:EA01:7EEB:0:0:1",
+      "2600:1f14:829:ea01:7eeb::1 is held by pod default/web-1",
+    ],
+    ["of the node's prefix", "2600:1f14:829:ea01:7eeb::9", "is free for pods of ip-10-0-1-178"],
+    ["of the node", own, `${own} is an address of ${primary}`],
+    ["that is free", "2600:1f14:829:ea01::99", "it is free in subnet a (2600:1f14:829:ea01::/64)"],
+    ["of AWS", "2600:1f14:829:ea01::1", "the VPC's router"],
+  ] as const) {
+    test(`${what} is known`, () => {
+      expect(ask(`address/${address}`, seen).summary).toContain(summary);
+    });
+  }
+
+  test("of the prefix stays for the node's life; the node is told by its prefixes", () => {
+    const [link] = ask("address/2600:1f14:829:ea01:7eeb::9", seen).links;
+    expect(link).toMatchObject({
+      rule: "a node keeps its /80 as long as it lives",
+      setting: "ENABLE_IPv6=true",
+    });
+    expect(ask("node/ip-10-0-1-178", seen).summary).toContain("holds 1 IPv6 prefix: 1 address given to pods");
+  });
+});
+
 describe("an ENI", () => {
   const idle: Observation = {
     ...recordedLab,

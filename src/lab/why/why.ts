@@ -32,7 +32,7 @@ function answer(seen: Observation, subject: Subject): Chain {
         missing(
           `who holds ${subject.address}`,
           "it is in none of the VPC's subnets",
-          `an address of ${seen.subnets.map(({ cidr }) => cidr).join(", ")}`,
+          `an address of ${seen.subnets.flatMap(({ cidr, ipv6Cidr }) => [cidr, ipv6Cidr ?? []].flat()).join(", ")}`,
         )
       );
     case "eni": {
