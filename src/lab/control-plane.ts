@@ -1,10 +1,11 @@
 import { formatIpv4 } from "../addr/ipv4.ts";
 import { formatIpv6 } from "../addr/ipv6.ts";
-import { EniverseError, messageOf } from "../base/error.ts";
+import { EniverseError, hasCode, messageOf } from "../base/error.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import type { Fabric } from "../cloud/fabric/spec.ts";
 import { controlPlanePlace, type EksCluster } from "../cloud/model/eks-cluster.ts";
 import type { ApiServer } from "../cluster/apiserver/options.ts";
+import { type Endpoints, endpoints } from "../kube/resources.ts";
 import { findHolders, startNamespaceHolder } from "../linux/holder.ts";
 import { inNetns, Netns } from "../linux/netns.ts";
 import { writeSysctl } from "../linux/sysctl.ts";
@@ -66,6 +67,7 @@ export class ControlPlane {
   /** Serves the cluster's API; `loopbackPort` 0 takes a free one. */
   async start(loopbackPort: number): Promise<KubernetesServer> {
     this.startInside();
+    await this.#publish();
     const outside = this.#listenOnLoopback(loopbackPort);
     await this.#cloud.updateCluster(this.#config.cluster.name, {
       endpoint: outside.url,
@@ -79,6 +81,30 @@ export class ControlPlane {
         await Promise.all([this.stopInside(), outside.stop()]);
       },
     };
+  }
+
+  /** Names itself behind the service `kubernetes`, as an API server does when it starts. */
+  async #publish(): Promise<void> {
+    const { client } = this.#apiServer;
+    const isWanted = (address: string): boolean => address.includes(":") === this.#isIpv6();
+    const addresses = this.#addresses().filter(isWanted);
+    const object: Endpoints = {
+      apiVersion: "v1",
+      kind: "Endpoints",
+      metadata: { name: "kubernetes", namespace: "default" },
+      subsets: [
+        {
+          addresses: addresses.map((ip) => ({ ip })),
+          ports: [{ name: "https", port: apiPort, protocol: "TCP" }],
+        },
+      ],
+    };
+    try {
+      await client.create(endpoints, object);
+    } catch (error) {
+      if (!hasCode(error, "already_exists")) throw error;
+      await client.patch(endpoints, "kubernetes", { subsets: object.subsets }, { namespace: "default" });
+    }
   }
 
   /** Listens at the cross-account ENIs; does nothing when it does so. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { endpoints } from "../kube/resources.ts";
 import { findHolders } from "../linux/holder.ts";
 import { childPids, identityOf } from "../linux/process.ts";
 import type { LabMachine } from "./control.ts";
@@ -70,6 +71,15 @@ describe.skipIf(!isRoot)("a lab", () => {
       "pod-to-internet 0",
     ]);
     expect(rules.every(({ passed }) => passed > 0)).toBe(true);
+  });
+
+  test("the service `kubernetes` leads to the cluster's cross-account interfaces", async () => {
+    const [subset] = (await bed.kube().get(endpoints, "kubernetes", "default")).subsets ?? [];
+    const own = json<{ PrivateIpAddress: string; Description: string }[]>("get", "enis")
+      .filter(({ Description }) => Description === `Amazon EKS ${name}`)
+      .map(({ PrivateIpAddress }) => PrivateIpAddress);
+    expect(subset?.addresses?.map(({ ip }) => ip)).toEqual(own);
+    expect(own).toHaveLength(2);
   });
 
   test("every pod has an address of its own, from a subnet of the VPC", () => {

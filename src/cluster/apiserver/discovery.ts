@@ -5,8 +5,8 @@ import type { ResourceType, Subresource } from "./resource-type.ts";
 /** What the server calls itself. */
 export const serverVersion = {
   major: "1",
-  minor: "32",
-  gitVersion: "v1.32.0-eniverse",
+  minor: "33",
+  gitVersion: "v1.33.0-eks-eniverse",
   gitCommit: "",
   gitTreeState: "clean",
   buildDate: "2025-01-01T00:00:00Z",

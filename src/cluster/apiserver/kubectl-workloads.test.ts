@@ -14,7 +14,7 @@ describe.skipIf(program === null)(suiteName, () => {
   afterAll(() => stage[Symbol.asyncDispose]());
 
   test("finds out what there is", async () => {
-    expect(await stage.succeed("version")).toContain("v1.32.0-eniverse");
+    expect(await stage.succeed("version")).toContain("v1.33.0-eks-eniverse");
     expect(await stage.succeed("api-resources")).toMatch(/deployments +deploy +apps\/v1 +true +Deployment/);
     expect((await stage.succeed("get nodes -o wide")).split("\n")[0]).toMatch(
       /NAME +STATUS +ROLES +AGE +VERSION +INTERNAL-IP +EXTERNAL-IP +OS-IMAGE +KERNEL-VERSION +CONTAINER-RUNTIME/,
