@@ -157,7 +157,7 @@ export class ClusterBed implements AsyncDisposable {
   }
 
   /** Resolves with what `look` answers once that is neither undefined nor false; fails after `seconds`. */
-  async until<T>(what: string, look: (pods: Pod[]) => T | undefined | false, seconds = 20): Promise<T> {
+  async until<T>(what: string, look: (pods: Pod[]) => T | undefined | false, seconds = 60): Promise<T> {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
       const found = look(this.pods());

@@ -29,6 +29,9 @@ const shellPod = (name: string, script: string, spec: Partial<PodSpec> = {}): Po
   },
 });
 const named = (name: string) => (all: Pod[]) => all.find(({ metadata }) => metadata.name === name);
+/** Fewer than pods of the tests, so that some wait for their turn. */
+const parallelSandboxes = 16;
+
 const gone = (name: string) => bed.until(`the end of ${name}`, (all) => named(name)(all) === undefined);
 const remove = async (name: string): Promise<void> => {
   await bed.client.delete(pods, name, { namespace: "default" });
@@ -125,7 +128,7 @@ async function nothingLeft(): Promise<void> {
 
 describe.skipIf(!isRoot)("a node", () => {
   beforeAll(async () => {
-    bed = await ClusterBed.start({ crashBackoffMs: 300 });
+    bed = await ClusterBed.start({ parallelSandboxes, crashBackoffMs: 300 });
     bed.startKubelet();
   });
   afterAll(async () => {
@@ -169,15 +172,18 @@ describe.skipIf(!isRoot)("a node", () => {
 
   test("pods go at once though their ADD waits, those that wait for their turn too", async () => {
     bed.setNetwork([{ type: "hold" }]);
-    const names = Array.from({ length: 18 }, (_, index) => `held-${index}`);
+    const names = Array.from({ length: parallelSandboxes + 2 }, (_, index) => `held-${index}`);
     await Promise.all(names.map((name) => bed.client.create(pods, shellPod(name, "sleep 100"))));
     const held = (): number =>
       readdirSync(join(bed.folder, "cni-bin")).filter((file) => file.startsWith("hold.")).length;
-    while (held() < 16) await Bun.sleep(20);
-    await Promise.all(names.map(remove));
-    expect(held()).toBe(16);
-    await nothingLeft();
-    bed.setNetwork();
+    try {
+      await bed.until("sixteen ADDs that wait", () => held() === parallelSandboxes);
+      await Promise.all(names.map(remove));
+      expect(held()).toBe(parallelSandboxes);
+      await nothingLeft();
+    } finally {
+      bed.setNetwork();
+    }
   });
 
   test("runs a deployment, scales it down, and leaves nothing behind", async () => {
