@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { bundleEc2Sdk } from "../aws/ec2-sdk-bundle.ts";
@@ -76,13 +77,25 @@ async function launch(paths: LabPaths, config: LabConfig): Promise<void> {
   // Nodes would each load the whole SDK; they start some time after the control socket is there.
   await bundleEc2Sdk();
   for (const deadline = Date.now() + socketWaitMs; Date.now() < deadline; await pause(10)) {
-    if (existsSync(paths.socket)) return;
+    if (await accepts(paths.socket)) return;
     if (exit !== undefined) break;
   }
   throw new EniverseError("internal", {
     attempted: `start the process of the lab ${paths.name}`,
     found: exit === undefined ? "no control socket after 10 s" : `it ended with status ${exit}`,
     fix: `Its log: ${paths.log}`,
+  });
+}
+
+/** A socket is there, as a file, a moment before somebody listens on it. */
+function accepts(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
   });
 }
 
