@@ -12,6 +12,7 @@ import { prepareMachine } from "../lab/requirements.ts";
 import { takeAllDown } from "./bench-lab.ts";
 import { type Goal, goalsTable, type Section, type SectionReport } from "./report.ts";
 import { sections } from "./sections.ts";
+import { changedSources } from "./sources.ts";
 import { describeMachine, thisMachine } from "./this-machine.ts";
 
 interface Flags {
@@ -71,17 +72,17 @@ async function main(flags: Flags): Promise<void> {
   const failures = new Map<string, string>();
   for (const [index, section] of chosen.entries()) {
     process.stderr.write(`[${index + 1}/${chosen.length}] ${section.title}\n`);
+    const began = Date.now();
     try {
-      const began = performance.now();
       const report = await withinLimit(section.run(effort));
-      process.stderr.write(`  measured in ${((performance.now() - began) / 1000).toFixed(1)} s\n`);
       reports.set(section.name, report);
       print(`\n# ${section.title}\n${renderTable(report.table, { wrap: false })}${report.about}`);
     } catch (error) {
-      failures.set(section.name, messageOf(error));
-      print(`\n# ${section.title}\nnot measured: ${messageOf(error)}`);
+      failures.set(section.name, `${messageOf(error)}${editsSince(began)}`);
+      print(`\n# ${section.title}\nnot measured: ${failures.get(section.name)}`);
       await takeAllDown().catch((left) => process.stderr.write(`bench: ${messageOf(left)}\n`));
     }
+    process.stderr.write(`  took ${((Date.now() - began) / 1000).toFixed(1)} s${editsSince(began)}\n`);
   }
   const goals = [...reports.values()].flatMap((report) => report.goals);
   const summary = goalsTable(goals, [...failures.keys()]);
@@ -89,6 +90,12 @@ async function main(flags: Flags): Promise<void> {
   if (flags.json !== undefined)
     writeResults(flags.json, { machine, started, effort, goals, reports, failures });
   if (failures.size > 0 || goals.some(({ met }) => !met)) process.exitCode = 1;
+}
+
+/** A warning when sources were written meanwhile. */
+function editsSince(began: number): string {
+  const edited = changedSources(began);
+  return edited.length === 0 ? "" : ` (meanwhile sources were changed: ${edited.join(", ")})`;
 }
 
 /** A section that hangs must not keep the others from being measured. */
