@@ -218,8 +218,7 @@ describe("failures", () => {
     expect(codeOfEc2("NewAndStrange", "")).toBe("internal");
   });
 
-  // S43
-  test("the missing interface's id is read out of EC2's message", () => {
+  test("S43: the missing interface's id is read out of EC2's message", () => {
     expect(badEniId("The networkInterface ID 'eni-00000088' does not exist")).toBe("eni-00000088");
     expect(badEniId("The networkInterface ID eni-00000088 does not exist")).toBe("");
   });
