@@ -48,6 +48,46 @@ describe("readScenario", () => {
       "one for every zone that has nodes",
     ],
     [
+      "prefixes with every target at 0",
+      "awsNode: { env: { ENABLE_PREFIX_DELEGATION: 'true', WARM_PREFIX_TARGET: '0' } }\n",
+      "one of them above 0",
+    ],
+    [
+      "a burst after the end",
+      "duration: 10m\nworkloads: { bursts: [{ name: b, at: 11m, pods: 1 }] }\n",
+      "workloads (b).at: 11m; wanted within the duration, 10m",
+    ],
+    [
+      "roll-outs out of order",
+      "workloads: { deployments: [{ name: w, replicas: 1, rollouts: [5m, 1m] }] }\n",
+      "workloads (w).rollouts.1: 1m, out of order; wanted 5m or later",
+    ],
+    [
+      "changes of size out of order",
+      "workloads: { deployments: [{ name: w, replicas: 1, scale: [{ at: 5m, replicas: 2 }, { at: 1m, replicas: 3 }] }] }\n",
+      "workloads (w).scale.1: 1m, out of order",
+    ],
+    [
+      "a latency of no action",
+      "ec2: { latencies: { RunInstances: 5 } }\n",
+      "ec2.latencies: RunInstances; wanted one of CreateNetworkInterface",
+    ],
+    [
+      "a bucket of no action",
+      "ec2: { throttling: { attach: { size: 1, refillPerSecond: 1 } } }\n",
+      "ec2.throttling: attach; wanted one of",
+    ],
+    [
+      "a fault of calls that nobody makes",
+      "faults: { calls: [{ action: '*Volume', at: 1s }] }\n",
+      "faults.calls.action: *Volume; wanted one of",
+    ],
+    [
+      "a fault after the end",
+      "duration: 1m\nfaults: { calls: [{ action: 'Attach*', at: 90s }] }\n",
+      "faults.calls.at: 1m 30s; wanted within the duration, 1m",
+    ],
+    [
       "two workloads of a name",
       "workloads:\n  bursts: [{ name: a, pods: 1 }, { name: a, pods: 2 }]\n",
       "every name once",

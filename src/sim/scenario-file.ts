@@ -3,7 +3,7 @@ import { readYamlForm } from "../base/yaml-form.ts";
 import { readTrace } from "./csv-trace.ts";
 import { completeScenario } from "./defaults.ts";
 import type { FaultScenario, Scenario, Workload } from "./scenario.ts";
-import { checkScenario } from "./scenario-check.ts";
+import { checkScenario, checkTimes } from "./scenario-check.ts";
 import type { ScenarioForm } from "./scenario-form.ts";
 import { scenarioSchema } from "./scenario-schema.ts";
 import { parseSpan } from "./time-span.ts";
@@ -55,6 +55,8 @@ export function readScenario(text: string, file: string, readText: (path: string
     },
     faults: faultsOf(form, durationMs),
   });
+  // First: a fault without an end ends with the run, and would seem to end before it starts.
+  if (scenario.durationMs > 0) checkTimes(scenario);
   checkScenario(scenario);
   return scenario;
 }
