@@ -360,6 +360,23 @@ describe("of several things at once", () => {
     );
   });
 
+  test("a pod that has its address still tells how long it waited, and for what", () => {
+    const createdAt = Date.parse("2026-11-22T05:42:00.000Z");
+    const refusedThen = { ...refused("RequestLimitExceeded"), time: "2026-11-22T05:42:05.000Z" };
+    const limitThen = { ...note("max-eni", { enis: 2, allowed: 2 }), time: "2026-11-22T05:41:00.000Z" };
+    const story = (decision: DecisionEntry, created = createdAt): string => {
+      const seen = { ...decided(decision), pods: onPod("web-1", { createdAt: created }).pods };
+      const { cause, links } = ask(seen, "pod/web-1");
+      expect(cause).toBe("none");
+      return links.map(({ what }) => what).join("; ");
+    };
+    expect(story(refusedThen)).toContain(
+      "it waited 16 s for its address; meanwhile EC2 refused CreateNetworkInterface: RequestLimitExceeded;",
+    );
+    expect(story(limitThen)).toContain("it waited 16 s for its address; ipamd decided to fetch no more;");
+    expect(story(refusedThen, createdAt + 14_000)).not.toContain("waited");
+  });
+
   test("an EC2 that cannot be asked is told of at the end", () => {
     const blind = { ...recordedLab, enis: [], subnets: [], ec2Blind: "RequestLimitExceeded" };
     const chain = ask(blind, waiting);

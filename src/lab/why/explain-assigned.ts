@@ -47,20 +47,29 @@ function hostLink(pod: PodSeen, node: NodeSeen): Link {
   };
 }
 
-function addressLinks(
-  seen: Observation,
+/** What the pool has given to a pod's sandbox. */
+export function entryOf(
   pod: PodSeen,
   node: NodeSeen,
   sandbox: SandboxSeen | undefined,
-): Link[] {
+): PoolEntry | undefined {
   const entries = node.ipamd.answers ? node.ipamd.pool.addresses : [];
-  const entry = entries.find(
+  return entries.find(
     ({ state, containerId, pod: holder }) =>
       state === "assigned" &&
       (sandbox?.id === undefined
         ? holder?.name === pod.name && holder.namespace === pod.namespace
         : containerId === sandbox.id),
   );
+}
+
+function addressLinks(
+  seen: Observation,
+  pod: PodSeen,
+  node: NodeSeen,
+  sandbox: SandboxSeen | undefined,
+): Link[] {
+  const entry = entryOf(pod, node, sandbox);
   if (entry === undefined) {
     return [
       {

@@ -106,6 +106,9 @@ const other: Ending = {
   change: () => ["See the message of EC2 above", "eniverse break --list: is it broken on purpose?"],
 };
 
+/** What follows from an answer of EC2. */
+export const ruleForCode = (code: string): string => (endings[code] ?? other).rule;
+
 /** EC2's code in the text of an error: "cannot call EC2 AttachNetworkInterface: RequestLimitExceeded: …". */
 export function ec2CodeIn(text: string): { readonly call: string; readonly code: string } | undefined {
   const match = /call EC2 (\w+): ([A-Z][\w.]+)/.exec(text);

@@ -2,8 +2,9 @@ import { type Chain, chainOf, type Link } from "./chain.ts";
 import { explainAssigned } from "./explain-assigned.ts";
 import { explainNodeNetwork } from "./explain-node-network.ts";
 import { explainUnscheduled } from "./explain-unscheduled.ts";
-import type { EventSeen, NodeSeen, Observation, PodSeen } from "./observation.ts";
-import { counted, shortName } from "./words.ts";
+import { refusalLinks, waitedLinks } from "./explain-wait.ts";
+import type { NodeSeen, Observation, PodSeen } from "./observation.ts";
+import { shortName } from "./words.ts";
 
 /** Pure: why a pod waits, or why it has the address that it has. */
 export function explainPod(seen: Observation, pod: PodSeen): Chain {
@@ -21,7 +22,11 @@ export function explainPod(seen: Observation, pod: PodSeen): Chain {
   const sandbox = node.sandboxes.find(({ uid }) => uid === pod.uid);
   const ended = pod.phase === "Succeeded" || pod.phase === "Failed";
   if (pod.hostNetwork || pod.ips.length > 0 || ended || sandbox?.phase === "ready") {
-    return chainOf(subject, [...placed, ...waitLinks(pod)], explainAssigned(seen, pod, node, sandbox));
+    return chainOf(
+      subject,
+      [...placed, ...waitedLinks(pod, node, sandbox)],
+      explainAssigned(seen, pod, node, sandbox),
+    );
   }
   const refused = refusalLinks(pod, sandbox === undefined, seen.takenAt);
   const waiting = Math.max(1, waitingOn(seen, node));
@@ -55,51 +60,3 @@ function placedLink(pod: PodSeen): Link {
         : "the scheduler counts pods and requests of a node, and knows nothing of addresses",
   };
 }
-
-const sandboxFailures = (pod: PodSeen): EventSeen[] =>
-  pod.events.filter(({ reason }) => reason === "FailedCreatePodSandBox");
-
-function refusalLinks(pod: PodSeen, noSandbox: boolean, now: number): Link[] {
-  const failures = sandboxFailures(pod);
-  const last = failures.at(-1);
-  const rule =
-    "the kubelet makes a sandbox, calls the CNI plugin for its network and tries again when it fails";
-  if (last === undefined) {
-    return [
-      {
-        what: noSandbox
-          ? "the kubelet has made no sandbox for it"
-          : "its sandbox waits for the CNI plugin's answer",
-        evidence: "the kubelet's notes on the node; no FailedCreatePodSandBox event",
-        rule: `${rule}; ipamd lets a pod wait some seconds for an address that may be on its way`,
-      },
-    ];
-  }
-  const count = failures.reduce((sum, event) => sum + event.count, 0);
-  return [
-    {
-      what: `the kubelet could not make its sandbox: ${counted(count, "try")} in ${Math.round((now - pod.createdAt) / 1000)} s`,
-      evidence: `event FailedCreatePodSandBox: ${shorten(last.message)}`,
-      rule,
-    },
-  ];
-}
-
-/** For a pod that has its address now: what it waited for before. */
-function waitLinks(pod: PodSeen): Link[] {
-  const failures = sandboxFailures(pod);
-  const [first] = failures;
-  const last = failures.at(-1);
-  if (first === undefined || last === undefined) return [];
-  const count = failures.reduce((sum, event) => sum + event.count, 0);
-  const seconds = Math.round((last.lastAt - pod.createdAt) / 1000);
-  return [
-    {
-      what: `it waited: its sandbox failed ${counted(count, "time")}, the last time ${seconds} s after it was created`,
-      evidence: `event FailedCreatePodSandBox: ${shorten(last.message)}`,
-      rule: "the kubelet tries again after each failure until there is an address",
-    },
-  ];
-}
-
-const shorten = (text: string): string => (text.length > 240 ? `…${text.slice(-240)}` : text);

@@ -241,6 +241,10 @@ describe.skipIf(!isRoot)("why", () => {
       expect(chain.summary).toMatch(/lacks the permission ec2:[A-Z]/);
     });
     await addressesOf("forbidden", 3);
+    // One may have had an address at once; the others have theirs now and still tell of what they waited for.
+    const told = await Promise.all([0, 1, 2].map((index) => why(`pod/forbidden-${index}`)));
+    const waited = told.map(words).filter((text) => /it waited .*meanwhile EC2 refused/.test(text));
+    expect(waited.length).toBeGreaterThan(1);
     await withFault({ kind: "ec2", action: "*", rate: 1, error: "InternalError" }, async () => {
       await run("free", 3, "failing");
       expect((await expectCause("pod/failing", "ec2-error")).summary).toMatch(
