@@ -13,3 +13,12 @@ test("the scenario in docs/simulate.md can be played", () => {
   const report = simulate(scenario);
   expect(report.pods.served).toBeGreaterThan(100);
 });
+
+test("the program in docs/simulate.md runs", () => {
+  const text = readFileSync(join(import.meta.dir, "../../docs/simulate.md"), "utf8");
+  const program = /```ts\n([\s\S]*?)```/.exec(text)?.[1] ?? "";
+  const here = program.replace('"eniverse/plan"', JSON.stringify(join(import.meta.dir, "index.ts")));
+  expect(here).not.toBe(program);
+  const run = Bun.spawnSync([process.execPath, "-e", here], { stdout: "pipe", stderr: "pipe" });
+  expect({ status: run.exitCode, err: run.stderr.toString() }).toEqual({ status: 0, err: "" });
+});
