@@ -59,7 +59,7 @@ export type { PrefixReservation } from "./reservation.ts";
 export { planStrategy, type StrategyAnswer } from "./strategy.ts";
 export type { StrategyGroupInput } from "./strategy-groups.ts";
 export type { FullSubnet, PlanStrategyInput } from "./strategy-input.ts";
-export type { StrategyId, StrategyOption } from "./strategy-options.ts";
+export type { StrategyId, StrategyOption } from "./strategy-option.ts";
 export {
   assertPlan,
   type BudgetLine,

@@ -3,7 +3,13 @@ import { supportsPrefixDelegation } from "../limits/instance-types.ts";
 import { badField, limitsOf, thousands, wholeNumber } from "./field.ts";
 import { addressesOf, type NodeFootprint, nodeFootprint } from "./footprint.ts";
 import { maxPods } from "./max-pods.ts";
-import { leavesPrimaryEmpty, type PlanMode, usesPrefixes, type WarmSettings } from "./warm-settings.ts";
+import {
+  hasPodSubnets,
+  leavesPrimaryEmpty,
+  type PlanMode,
+  usesPrefixes,
+  type WarmSettings,
+} from "./warm-settings.ts";
 
 /** Nodes alike, for which a strategy is looked for. */
 export interface StrategyGroupInput {
@@ -21,7 +27,7 @@ export interface StrategyGroup {
   readonly pods: number;
 }
 
-/** What all nodes of the groups hold together in a mode. */
+/** What all nodes of the groups hold together in a mode. The strategy is for the subnets that their pods live in. */
 export interface Holding {
   readonly groups: readonly (StrategyGroup & { readonly footprint: NodeFootprint })[];
   readonly nodes: number;
@@ -30,6 +36,8 @@ export interface Holding {
   readonly prefixes: number;
   readonly inNodeSubnets: number;
   readonly inPodSubnets: number;
+  /** Of the subnets that pods live in: their own where the mode has them, else the nodes'. */
+  readonly whereThePodsAre: number;
 }
 
 /** Either `nodeGroups` or the three fields of a single group; throws `invalid_argument` naming the field. */
@@ -72,32 +80,44 @@ export function holdingOf(groups: readonly StrategyGroup[], mode: PlanMode, warm
   }));
   const sum = (of: (footprint: NodeFootprint) => number): number =>
     held.reduce((total, { nodes, footprint }) => total + nodes * of(footprint), 0);
+  const inNodeSubnets = sum(({ inNodeSubnet }) => 1 + addressesOf(inNodeSubnet));
+  const inPodSubnets = sum(({ inPodSubnet }) => addressesOf(inPodSubnet));
   return {
     groups: held,
     nodes: sum(() => 1),
     addresses: sum(({ addresses }) => addresses),
     prefixes: sum(({ prefixes }) => prefixes),
-    inNodeSubnets: sum(({ inNodeSubnet }) => 1 + addressesOf(inNodeSubnet)),
-    inPodSubnets: sum(({ inPodSubnet }) => addressesOf(inPodSubnet)),
+    inNodeSubnets,
+    inPodSubnets,
+    whereThePodsAre: hasPodSubnets(mode) ? inPodSubnets : inNodeSubnets,
   };
 }
 
+/** More nodes than any cluster has: the answer where nodes take nothing. */
+const mostNodes = 1_000_000;
+
 /** Nodes, in the same mix, that so many addresses are enough for when all of them take `perMix` together. */
 export function nodesIn(room: number, perMix: number, { nodes }: Pick<Holding, "nodes">): number {
-  return perMix === 0 ? Number.POSITIVE_INFINITY : Math.max(Math.floor((room * nodes) / perMix), 0);
+  return perMix === 0 ? mostNodes : Math.max(Math.floor((room * nodes) / perMix), 0);
+}
+
+/** What one node of a footprint takes of the subnets that its pods live in. */
+export function perNode(footprint: NodeFootprint, mode: PlanMode): number {
+  return hasPodSubnets(mode) ? addressesOf(footprint.inPodSubnet) : footprint.addresses;
 }
 
 /** "24 nodes × (30 − 14)", or a sum over the groups. */
 export function savingText(
   before: Holding,
   after: Holding,
-  of: (footprint: NodeFootprint) => number,
+  ofBefore: (footprint: NodeFootprint) => number,
+  ofAfter: (footprint: NodeFootprint) => number,
 ): string {
   return before.groups
     .map(({ name, nodes, footprint }, index) => {
-      const then = after.groups[index]?.footprint;
+      const then = after.groups[index]?.footprint ?? footprint;
       const who = before.groups.length === 1 ? "nodes" : name;
-      return `${thousands(nodes)} ${who} × (${footprint.addresses} − ${then === undefined ? "?" : of(then)})`;
+      return `${thousands(nodes)} ${who} × (${ofBefore(footprint)} − ${ofAfter(then)})`;
     })
     .join(" + ");
 }

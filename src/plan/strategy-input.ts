@@ -19,7 +19,7 @@ import {
   type StrategyGroupInput,
 } from "./strategy-groups.ts";
 import type { OtherRange } from "./vpc-input.ts";
-import { checkModeAndWarm, hasPodSubnets, type PlanMode, type WarmSettings } from "./warm-settings.ts";
+import { checkModeAndWarm, type PlanMode, type WarmSettings } from "./warm-settings.ts";
 
 /** A subnet that runs out. */
 export interface FullSubnet {
@@ -34,7 +34,7 @@ export interface FullSubnet {
 }
 
 export interface PlanStrategyInput {
-  /** The subnets in which nodes and pods live. */
+  /** The subnets in which pods live: the nodes', or in the custom and discovery modes the pods' own. */
   readonly subnets: readonly FullSubnet[];
   /** The VPC's blocks, the primary first. Without them nobody can tell what else the VPC has room for. */
   readonly vpcCidrs?: readonly string[];
@@ -46,7 +46,7 @@ export interface PlanStrategyInput {
   readonly instanceType?: string;
   readonly nodes?: number;
   readonly podsPerNode?: number;
-  /** How the cluster runs now: "secondary-ip" (default) or "prefix". */
+  /** How the cluster runs now; default "secondary-ip". */
   readonly mode?: PlanMode;
   readonly warm?: WarmSettings;
   /** How many nodes there should be room for; default twice as many. */
@@ -87,14 +87,12 @@ export interface Situation {
 export function readSituation(input: PlanStrategyInput): Situation {
   const mode = input.mode ?? "secondary-ip";
   const warm = input.warm ?? {};
-  if (mode === "ipv6" || hasPodSubnets(mode)) {
-    throw badField("mode", mode, "secondary-ip or prefix: pods that live in the nodes' subnets");
-  }
+  if (mode === "ipv6") throw badField("mode", mode, "an IPv4 mode: pods of an IPv6 cluster do not run out");
   checkModeAndWarm(mode, warm);
   const groups = readGroups(input);
   const now = holdingOf(groups, mode, warm);
   const { nodes } = now;
-  if (input.subnets.length === 0) throw badField("subnets", "none", "the subnets in which nodes live");
+  if (input.subnets.length === 0) throw badField("subnets", "none", "the subnets in which pods live");
   const subnets = input.subnets.map((subnet, index) => ({
     ...subnet,
     cidr: subnetBlock(`subnets[${index}].cidr`, subnet.cidr),
@@ -116,7 +114,7 @@ export function readSituation(input: PlanStrategyInput): Situation {
   const allTold = told.every((free) => free !== undefined);
   const free = allTold
     ? told.reduce((sum: number, each) => sum + (each ?? 0), 0)
-    : Math.max(usable - now.addresses, 0);
+    : Math.max(usable - now.whereThePodsAre, 0);
   const counted = subnets.every(({ used }) => used !== undefined);
   const others = (input.others ?? []).map(({ name, cidr }, index) => ({
     name,

@@ -50,5 +50,5 @@ export function evenBlocks(blocks: readonly Cidr4[], taken: readonly Cidr4[], zo
 
 /** Nodes, in the mix of now, that fit into some subnets. */
 export function roomIn(blocks: readonly Cidr4[], now: Holding): number {
-  return blocks.reduce((sum, { bits }) => sum + nodesIn(usableAddresses(bits), now.addresses, now), 0);
+  return blocks.reduce((sum, { bits }) => sum + nodesIn(usableAddresses(bits), now.whereThePodsAre, now), 0);
 }

@@ -166,6 +166,53 @@ describe("several node groups", () => {
   });
 });
 
+describe("subnets of pods alone that run out", () => {
+  const pods: PlanStrategyInput = {
+    instanceType: "m5.xlarge",
+    nodes: 20,
+    podsPerNode: 10,
+    mode: "custom",
+    vpcCidrs: ["10.0.0.0/20", "100.64.0.0/22"],
+    subnets: [
+      { name: "pods-a", zone: "us-west-2a", cidr: "100.64.0.0/23" },
+      { name: "pods-b", zone: "us-west-2b", cidr: "100.64.2.0/23" },
+    ],
+    otherSubnets: [{ name: "private-a", cidr: "10.0.0.0/21" }],
+  };
+  const answer = planStrategy(pods);
+  const find = (id: string, from = answer) => from.options.find((each) => each.id === id);
+
+  test("only what the pods' ENIs take of them is counted", () => {
+    // Two ENIs of 15 beside the primary one, which is of the nodes' subnet.
+    expect(answer).toMatchObject({ usable: 1014, held: 20 * 30, free: 414, missing: 600 - 414 });
+    expect(find("fewer-warm")?.working).toStartWith("20 nodes × (30 − 13) with WARM_IP_TARGET=2");
+    expect(find("prefix-delegation")?.working).toStartWith("20 nodes × (30 − 17) with prefixes");
+  });
+
+  test("new subnets come by ENIConfigs, and custom networking is no way out any more", () => {
+    expect(find("custom-networking")).toMatchObject({
+      possible: false,
+      why: "pods have subnets of their own already",
+    });
+    const more = find("more-subnets");
+    expect(more?.possible).toBe(true);
+    expect(more?.steps.join("; ")).toContain("create a second ENIConfig a zone");
+    expect(more?.steps.join("; ")).not.toContain("role/");
+    expect(find("secondary-cidr")?.steps.join("; ")).toContain("create a second ENIConfig a zone");
+    expect(find("ipv6")).toMatchObject({ nodesAfter: "unlimited" });
+  });
+
+  test("under discovery they come by tag, and prefixes want the nodes' subnets excluded", () => {
+    const found = planStrategy({ ...pods, mode: "discovery" });
+    // Of three ENIs of 15 the first is of the nodes' subnet; 24 pods would fit on two.
+    expect(found.held).toBe(20 * 15);
+    expect(find("more-subnets", found)?.steps.join("; ")).toContain(
+      "tag the new subnets kubernetes.io/role/cni=1",
+    );
+    expect(find("prefix-delegation", found)?.steps.join("; ")).toContain("kubernetes.io/role/cni=0");
+  });
+});
+
 test("what EC2 says is free counts, and what is in use is counted in blocks", () => {
   const [first, second] = full.subnets;
   if (first === undefined || second === undefined) throw new Error("two subnets");
@@ -207,7 +254,7 @@ test("bad input names the field, the value and what is allowed", () => {
   expect(plan({ instanceType: undefined })).toThrow("nodeGroups: none; wanted node groups, or instanceType");
   expect(plan({ nodes: 0 })).toThrow("nodes: 0; wanted a whole number of 1");
   expect(plan({ nodesWanted: 5 })).toThrow("nodesWanted: 5; wanted a whole number of 24");
-  expect(plan({ mode: "ipv6" })).toThrow("mode: ipv6; wanted secondary-ip or prefix");
+  expect(plan({ mode: "ipv6" })).toThrow("mode: ipv6; wanted an IPv4 mode");
   expect(plan({ subnets: [] })).toThrow("subnets: none");
   expect(plan({ vpcCidrs: ["10.9.0.0/16"] })).toThrow(
     "vpcCidrs: 10.9.0.0/16; wanted blocks that hold 10.0.0.0/23",

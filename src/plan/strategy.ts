@@ -1,7 +1,9 @@
 import { formatCidr } from "../addr/cidr.ts";
 import { thousands } from "./field.ts";
+import { perNode } from "./strategy-groups.ts";
 import { type PlanStrategyInput, readSituation, type Situation } from "./strategy-input.ts";
-import { optionsFor, type StrategyId, type StrategyOption } from "./strategy-options.ts";
+import type { StrategyId, StrategyOption } from "./strategy-option.ts";
+import { optionsFor } from "./strategy-options.ts";
 
 export interface StrategyAnswer {
   /** Addresses that the subnets have, that the nodes hold, and that are free. */
@@ -27,7 +29,7 @@ export interface StrategyAnswer {
 export function planStrategy(input: PlanStrategyInput): StrategyAnswer {
   const situation = readSituation(input);
   const { nodes, nodesWanted, now, free, usable } = situation;
-  const held = now.addresses;
+  const held = now.whereThePodsAre;
   const wanted = Math.ceil(((nodesWanted - nodes) * held) / nodes);
   const missing = Math.max(wanted - free, 0);
   const options = optionsFor(situation);
@@ -43,7 +45,7 @@ export function planStrategy(input: PlanStrategyInput): StrategyAnswer {
     ...choice,
     explain: [
       ...now.groups.map(({ footprint }) => `now: ${footprint.explain}`),
-      `${now.groups.map((group) => `${thousands(group.nodes)} ${now.groups.length === 1 ? "nodes" : group.name} × ${group.footprint.addresses}`).join(" + ")} = ${thousands(held)} held of ${thousands(usable)} in ${situation.subnets.map(({ cidr }) => formatCidr(cidr)).join(", ")}; ${thousands(free)} free`,
+      `${now.groups.map((group) => `${thousands(group.nodes)} ${now.groups.length === 1 ? "nodes" : group.name} × ${perNode(group.footprint, situation.mode)}`).join(" + ")} = ${thousands(held)} held of ${thousands(usable)} in ${situation.subnets.map(({ cidr }) => formatCidr(cidr)).join(", ")}; ${thousands(free)} free`,
       `${thousands(nodesWanted)} nodes are wanted: ${thousands(nodesWanted - nodes)} more${now.groups.length === 1 ? "" : " in the same mix"} × ${meanText(held, nodes)} = ${thousands(wanted)}; missing ${thousands(missing)}`,
       ...options.map(
         ({ title, possible, why, working }) => `${title}: ${possible ? working : `not here: ${why}`}`,

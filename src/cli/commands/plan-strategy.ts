@@ -7,7 +7,7 @@ import { planStrategy } from "../../plan/strategy.ts";
 import type { StrategyGroupInput } from "../../plan/strategy-groups.ts";
 import type { FullSubnet, PlanStrategyInput } from "../../plan/strategy-input.ts";
 import type { OtherRange } from "../../plan/vpc-input.ts";
-import type { PlanMode } from "../../plan/warm-settings.ts";
+import { hasPodSubnets, type PlanMode, planModes } from "../../plan/warm-settings.ts";
 import {
   list,
   named,
@@ -44,7 +44,7 @@ export function addPlanStrategy(plan: Command): void {
     )
     .option(
       "--subnet <NAME=CIDR[:FREE]>",
-      "a subnet of the nodes; may be repeated. With a source: its id or name",
+      "a subnet that pods live in; may be repeated. With a source: its id or name",
       list,
       [],
     )
@@ -58,7 +58,11 @@ export function addPlanStrategy(plan: Command): void {
       "how many nodes there should be room for (default: twice as many)",
       wholeNumber,
     )
-    .option("--mode <mode>", "how the cluster runs now: secondary-ip or prefix", "secondary-ip")
+    .option(
+      "--mode <mode>",
+      `how the cluster runs now: ${planModes.filter((mode) => mode !== "ipv6").join(", ")}`,
+      "secondary-ip",
+    )
     .option("--peer <NAME=CIDR>", "a peered range; may be repeated", list, [])
     .option("--on-premises <NAME=CIDR>", "a range behind a VPN or Direct Connect; may be repeated", list, [])
     .option("--pods-need-own-range", "firewalls must tell pods from nodes by their addresses");
@@ -84,8 +88,9 @@ Examples:
 function inputOf(flags: StrategyFlags, observed: Observed | undefined, command: Command): PlanStrategyInput {
   const isTold = command.getOptionValueSource("mode") !== "default";
   const seenMode = isTold || observed === undefined ? undefined : observedMode(observed);
+  const mode = seenMode ?? (flags.mode as PlanMode);
   const hasSource = observed !== undefined && observed.subnets.length > 0;
-  const subnets = hasSource ? observedSubnets(observed, flags.subnet) : flags.subnet.map(parseSubnet);
+  const subnets = hasSource ? observedSubnets(observed, flags.subnet, mode) : flags.subnet.map(parseSubnet);
   if (subnets.length === 0) {
     throw new EniverseError("invalid_argument", {
       attempted: "plan a strategy",
@@ -101,7 +106,7 @@ function inputOf(flags: StrategyFlags, observed: Observed | undefined, command: 
       ({ cidr }) => !subnets.some((subnet) => subnet.cidr === cidr),
     ),
     nodeGroups: groupsOf(flags, observed),
-    mode: seenMode ?? (flags.mode as PlanMode),
+    mode,
     warm: { ...(observed === undefined ? {} : observedWarm(observed)), ...warmOf(flags) },
     ...(flags.nodesWanted === undefined ? {} : { nodesWanted: flags.nodesWanted }),
     others: [
@@ -149,12 +154,13 @@ function groupsOf(flags: StrategyFlags, observed: Observed | undefined): Strateg
   });
 }
 
-/** The subnets that nodes live in, or the ones that were named. */
-function observedSubnets(observed: Observed, names: readonly string[]): FullSubnet[] {
+/** The subnets that pods live in, or the ones that were named. */
+function observedSubnets(observed: Observed, names: readonly string[], mode: PlanMode): FullSubnet[] {
+  const wanted = hasPodSubnets(mode) ? "pods" : "private";
   const kinds = new Map(givenSubnets(observed).map(({ cidr, kind }) => [cidr, kind]));
   return observed.subnets
     .filter(({ subnetId, name, cidr }) =>
-      names.length > 0 ? names.includes(subnetId) || names.includes(name) : kinds.get(cidr) === "private",
+      names.length > 0 ? names.includes(subnetId) || names.includes(name) : kinds.get(cidr) === wanted,
     )
     .map((subnet) => {
       const used = usedIn(observed, subnet);

@@ -1,6 +1,6 @@
 import { thousands } from "../../plan/field.ts";
 import type { StrategyAnswer } from "../../plan/strategy.ts";
-import type { StrategyOption } from "../../plan/strategy-options.ts";
+import type { StrategyOption } from "../../plan/strategy-option.ts";
 import type { PlanAnswer } from "../plan-flags.ts";
 
 /** `steps` is the recommended option in full, `all-steps` every option that can be done. */
