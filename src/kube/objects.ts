@@ -14,6 +14,18 @@ export interface ObjectMeta {
   annotations?: Record<string, string>;
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
+  managedFields?: ManagedFieldsEntry[];
+}
+
+/** Which fields of an object a writer owns; kept for objects that were applied server-side. */
+export interface ManagedFieldsEntry {
+  manager: string;
+  operation: "Apply" | "Update";
+  apiVersion: string;
+  time: string;
+  fieldsType: "FieldsV1";
+  /** A tree of "f:NAME", `k:{…}`, "v:…" and "." members. */
+  fieldsV1: Record<string, unknown>;
 }
 
 export interface OwnerReference {

@@ -83,6 +83,33 @@ export function conflict(type: Named, name: string, why: string = staleWrite): E
   );
 }
 
+/** Fields that a server-side apply would take from others. */
+export function applyConflict(
+  fields: readonly { readonly path: string; readonly manager: string; readonly apiVersion: string }[],
+): EniverseError {
+  const managers = [...new Set(fields.map(({ manager, apiVersion }) => `"${manager}" using ${apiVersion}`))];
+  const [only] = fields;
+  const list =
+    fields.length === 1 && only !== undefined
+      ? `conflict with ${managers[0]}: ${only.path}`
+      : managers
+          .map((who) => {
+            const own = fields.filter(
+              ({ manager, apiVersion }) => `"${manager}" using ${apiVersion}` === who,
+            );
+            return `conflicts with ${who}:\n${own.map(({ path }) => `- ${path}`).join("\n")}`;
+          })
+          .join("\n");
+  const count = `${fields.length} conflict${fields.length === 1 ? "" : "s"}`;
+  return failure(409, "Conflict", `Apply failed with ${count}: ${list}`, {
+    causes: fields.map(({ path, manager, apiVersion }) => ({
+      reason: "FieldManagerConflict",
+      message: `conflict with "${manager}" using ${apiVersion}`,
+      field: path,
+    })),
+  });
+}
+
 /** What `kubectl` prints as `The Deployment "web" is invalid: …`. */
 export function invalid(type: Named, name: string, errors: readonly FieldError[]): EniverseError {
   const lines = errors.map((error) => `${error.field}: ${error.message}`);

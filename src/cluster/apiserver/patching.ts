@@ -1,7 +1,9 @@
 // patch: the four kinds of patches on a stored object.
 import { EniverseError } from "../../base/error.ts";
-import type { Engine } from "./engine.ts";
+import type { ManagedFieldsEntry } from "../../kube/objects.ts";
+import { type Engine, timestamp } from "./engine.ts";
 import { badRequest, unsupportedMediaType } from "./failures.ts";
+import { applyOwned } from "./ownership.ts";
 import { applyConfiguration } from "./patch/apply-patch.ts";
 import { isObject, type Json, type JsonObject } from "./patch/json.ts";
 import { applyJsonPatch } from "./patch/json-patch.ts";
@@ -22,6 +24,11 @@ export const patchMediaTypes = {
 
 export type PatchForm = (typeof patchMediaTypes)[keyof typeof patchMediaTypes];
 
+export interface PatchOptions extends UpdateOptions {
+  /** Lets a server-side apply take fields from others. */
+  readonly force?: boolean;
+}
+
 export interface Patched {
   readonly stored: Stored;
   /** Only by a server-side apply. */
@@ -35,19 +42,44 @@ export function patchObject(
   name: string,
   form: PatchForm,
   patch: unknown,
-  options: UpdateOptions = {},
+  options: PatchOptions = {},
 ): Patched {
-  if (form === "apply") {
-    const applied = isObject(patch) ? patch : {};
-    const isAbsent = engine.store.get(type.collection, namespace, name) === undefined;
-    if (isAbsent && options.subresource === undefined) {
-      const metadata = isObject(applied.metadata) ? applied.metadata : {};
-      const body = { ...applied, metadata: { ...metadata, name } };
-      return { stored: createObject(engine, type, namespace, body, options), isNew: true };
-    }
+  if (form === "apply" && options.subresource === undefined) {
+    return applyObject(engine, type, namespace, name, patch, options);
   }
   const change = (current: unknown): unknown => applyPatch(type, current, form, patch);
   return { stored: updateObject(engine, type, namespace, name, change, options), isNew: false };
+}
+
+/** Server-side apply: makes the object, or changes what the manager owns. */
+function applyObject(
+  engine: Engine,
+  type: ResourceType,
+  namespace: string,
+  name: string,
+  patch: unknown,
+  options: PatchOptions,
+): Patched {
+  const { fieldManager: manager, force = false } = options;
+  if (manager === undefined) throw badRequest("fieldManager is required for apply patch");
+  if (!isObject(patch)) throw badRequest("the patch must be an object");
+  const own = structuredClone(patch) as JsonObject;
+  const writer = { manager, time: timestamp(engine.clock.now()) };
+  if (engine.store.get(type.collection, namespace, name) === undefined) {
+    const metadata = isObject(own.metadata) ? own.metadata : {};
+    const { object, managedFields } = applyOwned(type, undefined, own, writer, force);
+    const body = { ...object, metadata: { ...metadata, name } };
+    const made = { ...options, managedFields: () => managedFields };
+    return { stored: createObject(engine, type, namespace, body, made), isNew: true };
+  }
+  let owners: ManagedFieldsEntry[] = [];
+  const change = (current: unknown): unknown => {
+    const { object, managedFields } = applyOwned(type, current as JsonObject, own, writer, force);
+    owners = managedFields;
+    return object;
+  };
+  const changed = { ...options, managedFields: () => owners };
+  return { stored: updateObject(engine, type, namespace, name, change, changed), isNew: false };
 }
 
 /** The patched value; the current one is not changed. Throws BadRequest or UnsupportedMediaType. */

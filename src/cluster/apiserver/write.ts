@@ -1,9 +1,10 @@
 // create and update: the way of a draft into the store.
-import type { KubeObject, ObjectMeta } from "../../kube/objects.ts";
+import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from "../../kube/objects.ts";
 import type { Namespace } from "../../kube/resources.ts";
 import { type Decoded, decodeObject } from "./decode.ts";
 import { copyOf, type Engine, nameSuffix, newUid, timestamp, typeContext } from "./engine.ts";
 import { alreadyExists, badRequest, conflict, forbidden, invalid, notFound } from "./failures.ts";
+import { asJson, ownersAfterUpdate } from "./ownership.ts";
 import { equalJson } from "./patch/json.ts";
 import { removeNow } from "./remove.ts";
 import type { Draft, ResourceType } from "./resource-type.ts";
@@ -20,6 +21,10 @@ export interface WriteOptions {
   readonly fieldValidation?: FieldValidation;
   /** Gets what the caller should be told, one sentence each. */
   readonly warn?: (text: string) => void;
+  /** Who writes, for `metadata.managedFields`; the control plane itself when absent. */
+  readonly fieldManager?: string;
+  /** The owners that a server-side apply has worked out. */
+  readonly managedFields?: () => ManagedFieldsEntry[];
 }
 
 export function createObject(
@@ -46,6 +51,7 @@ export function createObject(
       `no PriorityClass with name ${draft.spec === undefined ? "" : (draft.spec as { priorityClassName?: string }).priorityClassName} was found`,
     );
   }
+  if (options.managedFields !== undefined) draft.metadata.managedFields = options.managedFields();
   refuseInvalid(type, draft, undefined);
   if (space?.metadata.deletionTimestamp !== undefined) {
     const name = space.metadata.name;
@@ -106,7 +112,7 @@ function setNewMetadata(engine: Engine, type: ResourceType, draft: Draft, namesp
 }
 
 /** What clients may send back but the server does not keep. */
-function dropUnkept(metadata: ObjectMeta & { managedFields?: unknown; selfLink?: unknown }): void {
+function dropUnkept(metadata: ObjectMeta & { selfLink?: unknown }): void {
   delete metadata.managedFields;
   delete metadata.selfLink;
   for (const field of ["labels", "annotations", "finalizers", "ownerReferences"] as const) {
@@ -168,6 +174,7 @@ export function updateObject(
   type.custom?.prune(draft);
   type.defaults?.(draft);
   type.admitUpdate?.(draft, before, typeContext(engine));
+  setOwners(engine, type, draft, before, options);
   if (type.hasGeneration) {
     const isChanged = !equalJson(specOf(type, draft), specOf(type, before));
     draft.metadata.generation = (before.metadata.generation ?? 0) + (isChanged ? 1 : 0);
@@ -180,6 +187,21 @@ export function updateObject(
     return options.dryRun === true ? stored : removeNow(engine, type, draft);
   }
   return keep(engine, type, draft, options);
+}
+
+function setOwners(
+  engine: Engine,
+  type: ResourceType,
+  draft: Draft,
+  before: KubeObject,
+  { managedFields, fieldManager, subresource }: UpdateOptions,
+): void {
+  const writer = { manager: fieldManager ?? "control-plane", time: timestamp(engine.clock.now()) };
+  const owners =
+    subresource === "status"
+      ? before.metadata.managedFields
+      : (managedFields?.() ?? ownersAfterUpdate(type, asJson(before), asJson(draft), writer));
+  if (owners !== undefined && owners.length > 0) draft.metadata.managedFields = owners;
 }
 
 /** A namespace goes when its contents are gone, which its own finalizer list says. */

@@ -313,7 +313,9 @@ describe("update", () => {
     const apply = { "content-type": "application/apply-patch+yaml" };
     expect((await lab.call("PATCH", path, yaml, apply)).status).toBe(201);
     const again = await lab.call("PATCH", path, yaml.replace("a: b", "c: d"), apply);
-    expect(again).toMatchObject({ status: 200, body: { data: { a: "b", c: "d" } } });
+    expect(again.status).toBe(200);
+    // What the manager names no more goes.
+    expect(again.body).toHaveProperty("data", { c: "d" });
   });
 
   test("an object that was given out is the caller's own", async () => {

@@ -124,7 +124,8 @@ async function serveCreate(
   if (target.type.namespaced && target.namespace === "") throw methodNotAllowed();
   const body = await readObject(request);
   const warnings: string[] = [];
-  const stored = createObject(engine, target.type, target.namespace, body, writeOptions(query, warnings));
+  const options = writeOptions(request, query, warnings);
+  const stored = createObject(engine, target.type, target.namespace, body, options);
   return written(engine, request, target, stored, query, warnings, 201);
 }
 
@@ -153,7 +154,7 @@ async function servePut(
   if (target.name === "") throw methodNotAllowed();
   const body = await readObject(request);
   const warnings: string[] = [];
-  const options = updateOptions(target, query, warnings);
+  const options = updateOptions(request, target, query, warnings);
   const stored = replaceObject(engine, target.type, target.namespace, target.name, body, options);
   return written(engine, request, target, stored, query, warnings, 200);
 }
@@ -166,10 +167,15 @@ async function servePatch(
 ): Promise<Response> {
   if (target.name === "") throw methodNotAllowed();
   const { form, patch } = await readPatch(request);
+  if (form === "apply" && !query.get("fieldManager"))
+    throw badRequest("fieldManager: Required value: is required for apply patch");
   const warnings: string[] = [];
-  const options = updateOptions(target, query, warnings);
+  const options = updateOptions(request, target, query, warnings);
   const { type, namespace, name } = target;
-  const { stored, isNew } = patchObject(engine, type, namespace, name, form, patch, options);
+  const { stored, isNew } = patchObject(engine, type, namespace, name, form, patch, {
+    ...options,
+    force: isTrue(query.get("force")),
+  });
   return written(engine, request, target, stored, query, warnings, isNew ? 201 : 200);
 }
 
@@ -225,13 +231,16 @@ function selectionIn(target: Target, query: URLSearchParams): Selection {
   return selectionOf(type, namespace, query.get("labelSelector") ?? "", query.get("fieldSelector") ?? "");
 }
 
-export function writeOptions(query: URLSearchParams, warnings: string[]): UpdateOptions {
+export function writeOptions(request: Request, query: URLSearchParams, warnings: string[]): UpdateOptions {
   const validation = query.get("fieldValidation");
   const dryRun = query.getAll("dryRun").filter((value) => value !== "");
   if (dryRun.some((value) => value !== "All")) {
     throw badRequest(`invalid dryRun value ${JSON.stringify(dryRun)}: only "All" is supported`);
   }
+  // Without a name of its own the client's program stands for it: "kubectl/v1.33.1 (linux/amd64)".
+  const agent = (request.headers.get("user-agent") ?? "").split("/")[0];
   return {
+    fieldManager: query.get("fieldManager") || agent || "unknown",
     dryRun: dryRun.length > 0,
     fieldValidation:
       (["Strict", "Warn", "Ignore"] as const).find((each) => each === validation) ??
@@ -240,8 +249,13 @@ export function writeOptions(query: URLSearchParams, warnings: string[]): Update
   };
 }
 
-function updateOptions(target: Target, query: URLSearchParams, warnings: string[]): UpdateOptions {
-  const options = writeOptions(query, warnings);
+function updateOptions(
+  request: Request,
+  target: Target,
+  query: URLSearchParams,
+  warnings: string[],
+): UpdateOptions {
+  const options = writeOptions(request, query, warnings);
   return target.subresource === "status" ? { ...options, subresource: "status" } : options;
 }
 

@@ -79,7 +79,7 @@ async function serveScale(
   query: URLSearchParams,
 ): Promise<Response> {
   if (request.method === "GET") return jsonOf(scaleOf(type, getObject(engine, type, namespace, name)));
-  const options = writeOptions(query, []);
+  const options = writeOptions(request, query, []);
   if (request.method === "PUT") {
     const body = await readObject(request);
     return jsonOf(updateScale(engine, type, namespace, name, () => body, options));
