@@ -65,6 +65,7 @@ const node: NodePicture = {
     routes: [
       { destination: "10.0.0.11/32", table: 254, device: veth("one") },
       { destination: "10.0.0.21/32", table: 254, device: veth("two") },
+      { destination: "0.0.0.0/0", table: 2, device: "eth1" },
     ],
     rules: [
       { priority: 512, to: "10.0.0.11/32", table: 254 },
@@ -165,7 +166,20 @@ describe("the invariants", () => {
       [2],
     ],
     ["a missing veth", withKernel({ links: kernel.links.filter(({ name }) => name !== veth("one")) }), [3]],
-    ["a missing route", withKernel({ routes: onlyFirst(kernel.routes) }), [3]],
+    ["a missing route", withKernel({ routes: kernel.routes.slice(1) }), [3]],
+    ["an ENI's table that leads nowhere", withKernel({ routes: kernel.routes.slice(0, 2) }), [3]],
+    [
+      "an address of a second network card that the pod has not",
+      withNode({
+        pool: {
+          cards: pool?.cards ?? [],
+          addresses: (pool?.addresses ?? []).map((entry) =>
+            entry.address === "10.0.0.12" ? { ...entry, state: "assigned" as const, ...held("one") } : entry,
+          ),
+        },
+      }),
+      [2, 3, 6, 8],
+    ],
     ["a missing rule from a secondary ENI", withKernel({ rules: kernel.rules.slice(0, 2) }), [3]],
     [
       "a rule from the primary ENI",

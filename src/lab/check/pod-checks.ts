@@ -16,6 +16,9 @@ import {
 } from "./node-facts.ts";
 import type { ApiPod, LabPicture, NodePicture, Sandbox } from "./picture.ts";
 
+const restartAgent = "Restart the node's aws-node pod: at its start ipamd makes its ENIs' routes again";
+const anywhere = { 4: "0.0.0.0/0", 6: "::/0" } as const;
+const familyOf = (address: string): 4 | 6 => (address.includes(":") ? 6 : 4);
 const restartPod = "Delete the pod, so that its network is made anew";
 
 /** No two pods have the same address, whoever is asked. */
@@ -106,11 +109,23 @@ export function* sameAddressEverywhere(picture: LabPicture): Generator<Finding> 
           fix: restartPod,
         };
       }
+      // Of further network cards only ipamd and the pod know.
+      const absent = pooled.filter((address) => address !== ip && !inside.includes(address));
+      if (absent.length > 0) {
+        yield {
+          subject,
+          evidence: `ipamd has ${absent.join(", ")} for it, in the pod is ${inside.join(", ") || "none"}`,
+          fix: restartPod,
+        };
+      }
     }
   }
 }
 
-/** A running pod has one veth, one route and one rule 512 per address; a rule 1536 on secondary ENIs only. */
+/**
+ * A running pod has one veth, one route and one rule 512 per address; on secondary ENIs only a rule 1536, to a table
+ * that leads out.
+ */
 export function* wholeHostSide(picture: LabPicture): Generator<Finding> {
   for (const node of picture.nodes) {
     if (node.pool === undefined) continue;
@@ -149,6 +164,15 @@ export function* wholeHostSide(picture: LabPicture): Generator<Finding> {
           .map(describeRule);
         if ([...found].sort().join() !== wanted.sort().join()) {
           yield tell(`its rules are [${found.join("; ")}], wanted [${wanted.join("; ")}]`);
+        }
+        const leadsOut = kernel.routes.some(
+          (route) => route.table === table && route.destination === anywhere[familyOf(entry.address)],
+        );
+        if (table !== mainTable && !leadsOut) {
+          yield {
+            ...tell(`table ${table}, by which ${entry.address} leaves, has no default route`),
+            fix: restartAgent,
+          };
         }
       }
     }
