@@ -8,7 +8,7 @@ import {
   type NetworkInterface,
 } from "@aws-sdk/client-ec2";
 import { clusterRoles, nodes, pods } from "../../kube/resources.ts";
-import { labStatus } from "../control.ts";
+import { labStatus, latestCalls } from "../control.ts";
 import { labBed, until } from "../lab-bed.ts";
 
 // The variables of aws-node that decide about ENIs, links, translation and chained plugins, on one m5.xlarge (4 ENIs).
@@ -91,7 +91,8 @@ async function attach(deviceIndex: number, tags: Readonly<Record<string, string>
 describe.skipIf(process.getuid?.() !== 0)("settings", () => {
   beforeAll(async () => {
     await bed.upFrom(lab);
-    bed.succeed("run", "web", "--replicas", "3");
+    // Fourteen fit on the primary ENI.
+    bed.succeed("run", "web", "--replicas", "16");
   }, patience);
 
   afterAll(() => bed.down(), patience);
@@ -114,8 +115,8 @@ describe.skipIf(process.getuid?.() !== 0)("settings", () => {
   );
 
   test(
-    "MTUs are on the links, the chained plugins in the list and at work, external services in the rules",
-    () => {
+    "MTUs are on the links, the chained plugins in the list, external services go by the primary ENI",
+    async () => {
       expect(on("ip", "-o", "link", "show", "eth0")).toContain(" mtu 1500 ");
       expect(on("ip", "-o", "link", "show", "eth1")).toContain(" mtu 1500 ");
       expect(inPod("ip", "-o", "link", "show", "eth0")).toContain(" mtu 1400 ");
@@ -131,6 +132,17 @@ describe.skipIf(process.getuid?.() !== 0)("settings", () => {
       ]);
       expect(inPod("cat", "/proc/sys/net/ipv6/conf/all/disable_ipv6").trim()).toBe("1");
       expect(on("ip", "rule")).toMatch(/1535:\s+from all to 198\.51\.100\.0\/24 lookup main/);
+      // A pod of the second ENI would leave by it, as it does for everybody else.
+      const there = (address: string): string => `to ${address} from ${onSecond?.address} iif ${veth}`;
+      const [, second] = await enis();
+      const onSecond = bed
+        .addresses()
+        .find(({ state, eniId }) => state === "assigned" && eniId === second?.NetworkInterfaceId);
+      expect(onSecond).toBeDefined();
+      const veth = / dev (eni\w+)/.exec(on("ip", "route", "show", onSecond?.address ?? ""))?.[1] ?? "";
+      const deviceTo = (address: string): string | undefined =>
+        / dev (eth\d+)/.exec(on("ip", "route", "get", ...there(address).split(" ")))?.[1];
+      expect([deviceTo("198.51.100.1"), deviceTo("198.51.101.1")]).toEqual(["eth0", "eth1"]);
       expect(bed.run("verify").status).toBe(0);
     },
     patience,
@@ -238,7 +250,13 @@ describe.skipIf(process.getuid?.() !== 0)("settings", () => {
       const before = await enis();
       for (const mode of ["DISABLE_NETWORK_RESOURCE_PROVISIONING", "ENABLE_IMDS_ONLY_MODE"]) {
         await bed.rollOut({ MAX_ENI: null, [mode]: "true" });
+        const since = Date.now();
         bed.succeed("run", `more-${mode.length}`, "--replicas", "1");
+        const asked = (await latestCalls(bed.paths)).filter(
+          ({ at, service }) => at > since && service === "ec2",
+        );
+        expect(asked.filter(({ action }) => !action.startsWith("Describe"))).toEqual([]);
+        if (mode === "ENABLE_IMDS_ONLY_MODE") expect(asked).toEqual([]);
         expect((await enis()).map(({ PrivateIpAddresses = [] }) => PrivateIpAddresses.length)).toEqual(
           before.map(({ PrivateIpAddresses = [] }) => PrivateIpAddresses.length),
         );
