@@ -50,7 +50,7 @@ export function labConfigOf(name: string, flags: LabFlags): LabConfig {
     flags.config === undefined
       ? layoutLab(name, shape)
       : readLabConfig(readConfig(flags.config), flags.config, name, shape);
-  for (const variable of Object.keys(config.awsNode.env)) checkVariable(variable);
+  for (const [variable, value] of Object.entries(config.awsNode.env)) checkVariable(variable, value);
   checkLabConfig(config);
   return config;
 }
@@ -67,15 +67,23 @@ function parseSetting(text: string): [string, string] {
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-function checkVariable(name: string): void {
+/** On a running node a bad value only falls back to the default; in a new lab it is a slip. */
+function checkVariable(name: string, value: string): void {
   const known = Object.values(variables).find((variable) => variable.name === name);
-  // The SDK's own variables pass: they belong to the SDK inside ipamd.
-  if (known !== undefined || name.startsWith("AWS_")) return;
-  throw new EniverseError("invalid_argument", {
-    attempted: `set ${name} on aws-node`,
-    found: "no such variable",
-    wanted: "a variable of the VPC CNI, as WARM_IP_TARGET; docs/environment.md lists them",
-  });
+  const attempted = `set ${name} on aws-node`;
+  if (known === undefined) {
+    // The SDK's own variables pass: they belong to the SDK inside ipamd.
+    if (name.startsWith("AWS_")) return;
+    throw new EniverseError("invalid_argument", {
+      attempted,
+      found: "no such variable",
+      wanted: "a variable of the VPC CNI, as WARM_IP_TARGET; docs/environment.md lists them",
+    });
+  }
+  const { problem } = known.parse(value);
+  if (problem !== undefined) {
+    throw new EniverseError("invalid_argument", { attempted, found: JSON.stringify(value), wanted: problem });
+  }
 }
 
 function readConfig(file: string): string {

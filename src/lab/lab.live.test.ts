@@ -227,6 +227,7 @@ describe("a command line that is wrong", () => {
     [["up", "--vpc-cidr", "10.0.0.0/30", "--detach"], 1, "cannot use --vpc-cidr"],
     [["up", "--instance-type", "m5.larg", "--detach"], 1, "did you mean m5.large"],
     [["up", "--set", "WARM_IP=5", "--detach"], 1, "no such variable"],
+    [["up", "--set", "WARM_IP_TARGET=few", "--detach"], 1, "wanted a whole number of 0 or more"],
     [["up", "--config", "/nowhere/lab.yaml", "--detach"], 1, "cannot read /nowhere/lab.yaml"],
     [["get", "things"], 1, "wanted one of clusters"],
     [["get", "pods", "-o", "xml"], 1, "wanted one of table, wide, json, yaml"],
