@@ -7,6 +7,7 @@ import { bundleEc2Sdk } from "../aws/ec2-sdk-bundle.ts";
 import { EniverseError } from "../base/error.ts";
 import { isAlive, type ProcessIdentity } from "../linux/process.ts";
 import type { LabConfig } from "./config.ts";
+import { labStatus } from "./control.ts";
 import { withLastWords } from "./last-words.ts";
 import { lockLaunch } from "./launch-lock.ts";
 import type { LabPaths } from "./paths.ts";
@@ -47,18 +48,21 @@ export async function launchLab(paths: LabPaths, config: LabConfig): Promise<voi
   }
 }
 
-/** Throws `already_exists` for a lab that is up. */
-export function refuseRunning(paths: LabPaths): void {
+/** Throws `already_exists` for a lab that is up, and for one that tried to come up and failed. */
+export async function refuseRunning(paths: LabPaths): Promise<void> {
   if (runningLab(paths) === undefined) return;
+  const status = await labStatus(paths).catch(() => undefined);
+  const down = `take it down with "eniverse down --name ${paths.name}"`;
   throw new EniverseError("already_exists", {
     attempted: `bring up the lab ${paths.name}`,
-    found: "it is up already",
-    fix: `Use it, take it down with "eniverse down --name ${paths.name}", or choose another --name`,
+    ...(status?.phase === "failed"
+      ? { found: `it did not come up before: ${status.error}`, fix: `First ${down}` }
+      : { found: "it is up already", fix: `Use it, ${down}, or choose another --name` }),
   });
 }
 
 async function launch(paths: LabPaths, config: LabConfig): Promise<void> {
-  refuseRunning(paths);
+  await refuseRunning(paths);
   mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   mkdirSync(paths.run, { recursive: true, mode: 0o755 });
   rmSync(paths.socket, { force: true });

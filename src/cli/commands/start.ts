@@ -28,7 +28,7 @@ export function addStart(program: Command): void {
     )
     .action(async (flags: LabFlags & { readonly once?: boolean }, command: Command) => {
       const paths = labPaths(labName(command));
-      const plan = planLab(paths, flags);
+      const plan = await planLab(paths, flags);
       using interrupt = new Interrupt();
       let ours = true;
       let signal: NodeJS.Signals | undefined;

@@ -4,19 +4,32 @@ import { type LabStatus, labStatus } from "../../lab/control.ts";
 import { lastWordsIn } from "../../lab/last-words.ts";
 import { runningLab } from "../../lab/launch.ts";
 import { type LabPaths, labNames, labPaths } from "../../lab/paths.ts";
-import { type Answer, outputFormat, printAnswer } from "../output.ts";
+import { noLab } from "../lab-connection.ts";
+import { type Answer, type OutputFormat, outputFormat, printAnswer } from "../output.ts";
 import { formatAge } from "../table.ts";
 
 export function addStatus(program: Command): void {
   program
     .command("status")
-    .description("Show every lab of this machine, with its endpoints")
+    .description("Show every lab of this machine, or that of --name, with its endpoints")
     .option("-o, --output <format>", "table, wide, json or yaml", outputFormat, "table")
-    .addHelpText("after", "\nExamples:\n  eniverse status\n  eniverse status -o json")
-    .action(async (flags: { readonly output: "table" | "wide" | "json" | "yaml" }) => {
-      const statuses = await Promise.all(labNames().map((name) => statusOf(name)));
+    .addHelpText("after", "\nExamples:\n  eniverse status\n  eniverse status --name staging -o json")
+    .action(async (flags: { readonly output: OutputFormat }, command: Command) => {
+      const all = labNames();
+      const asked = askedName(command);
+      if (asked !== undefined && !all.includes(labPaths(asked).name)) throw noLab(asked);
+      const names = asked === undefined ? all : [asked];
+      const statuses = await Promise.all(names.map((name) => statusOf(name)));
       printAnswer(statusView(statuses, Date.now()), flags.output);
     });
+}
+
+/** The lab that --name asks for, before or behind the command; undefined when only the default names one. */
+function askedName(command: Command): string | undefined {
+  const { name } = command.opts() as { readonly name?: string };
+  const program = command.parent;
+  if (name !== undefined || program?.getOptionValueSource("name") !== "cli") return name;
+  return (program.opts() as { readonly name?: string }).name;
 }
 
 /** A lab whose process is gone, or does not answer; its nodes and pods go on without it. */

@@ -47,7 +47,7 @@ Examples:
  * takes a new lab down again and ends the process.
  */
 export async function bringUp(paths: LabPaths, flags: LabFlags): Promise<LabStatus> {
-  return await bring(paths, planLab(paths, flags));
+  return await bring(paths, await planLab(paths, flags));
 }
 
 /** What `up` is about to do. */
@@ -58,9 +58,9 @@ export interface UpPlan {
 }
 
 /** Throws, before anything is made, when the machine, the flags or a lab of that name that is up forbid it. */
-export function planLab(paths: LabPaths, flags: LabFlags): UpPlan {
+export async function planLab(paths: LabPaths, flags: LabFlags): Promise<UpPlan> {
   prepareMachine((line) => process.stderr.write(`${line}\n`));
-  refuseRunning(paths);
+  await refuseRunning(paths);
   const stored = storedConfig(paths);
   return { config: stored ?? labConfigOf(paths.name, flags), takeOver: stored !== undefined };
 }
