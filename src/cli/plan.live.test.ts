@@ -27,6 +27,11 @@ interface Planned {
   }[];
 }
 
+interface SubnetJson {
+  readonly SubnetId: string;
+  readonly Tags: readonly { readonly Key: string; readonly Value: string }[];
+}
+
 const isHome = ({ kind }: { readonly kind: string }): boolean => kind === "private" || kind === "pods";
 const usedOf = ({ subnets }: Planned): Record<string, number> =>
   Object.fromEntries(subnets.filter(isHome).map(({ name, usedNow }) => [name, usedNow]));
@@ -108,7 +113,9 @@ describe.skipIf(!isRoot)("a lab built from a plan in prefix mode", () => {
     const aws = ["aws", "--endpoint-url", env.AWS_ENDPOINT_URL ?? "", "--output", "json", "ec2"];
     const kubectl = (...words: readonly string[]) => ["kubectl", "get", ...words, "-o", "json"];
     const subnets = await save("subnets", ...aws, "describe-subnets");
-    const { Subnets } = JSON.parse(readFileSync(subnets, "utf8")) as { Subnets: { SubnetId: string }[] };
+    const { Subnets } = JSON.parse(readFileSync(subnets, "utf8")) as { Subnets: SubnetJson[] };
+    const isReserved = ({ Tags }: SubnetJson): boolean =>
+      Tags.some(({ Value }) => Value.includes("private-"));
     const [enis, vpcs, nodes, pods, sets, configs, account, ...reservations] = await Promise.all([
       save("enis", ...aws, "describe-network-interfaces"),
       save("vpcs", ...aws, "describe-vpcs"),
@@ -117,7 +124,7 @@ describe.skipIf(!isRoot)("a lab built from a plan in prefix mode", () => {
       save("ds", ...kubectl("ds", "-A")),
       save("eniconfigs", ...kubectl("eniconfigs")),
       save("sa", ...kubectl("sa", "aws-node", "-n", "kube-system")),
-      ...Subnets.map(({ SubnetId }) =>
+      ...Subnets.filter(isReserved).map(({ SubnetId }) =>
         save(SubnetId, ...aws, "get-subnet-cidr-reservations", "--subnet-id", SubnetId),
       ),
     ]);

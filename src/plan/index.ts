@@ -26,6 +26,7 @@ export {
   type SubnetUse,
 } from "./fragmentation.ts";
 export {
+  explainMaxPodsTable,
   type MaxPodsAnswer,
   type MaxPodsFilter,
   type MaxPodsInput,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { maxPods, maxPodsTable } from "./max-pods.ts";
+import { explainMaxPodsTable, maxPods, maxPodsTable } from "./max-pods.ts";
 
 const lowest = (input: Parameters<typeof maxPods>[0]): number => maxPods(input).maxPods;
 
@@ -144,4 +144,13 @@ test("bad input names the field, the value and what is allowed", () => {
     "vcpus of m5.large: -1",
   );
   expect(() => maxPods({ instanceTypes: "m5.large", cniVersion: "1" })).toThrow("wanted a version as 1.9.0");
+});
+
+test("the working of a table is that of its rows, one after the other", () => {
+  const filter = { minVcpus: 2, maxVcpus: 2, minPods: 29 };
+  const lines = explainMaxPodsTable(filter);
+  expect([...new Set(lines.map((line) => line.slice(0, line.indexOf(":"))))]).toEqual(
+    maxPodsTable(filter).map(({ instanceType }) => instanceType),
+  );
+  expect(lines).toContain("m5.large: 3 × (10 − 1) = 27 addresses for pods");
 });

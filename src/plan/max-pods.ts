@@ -122,6 +122,15 @@ export function maxPods(input: MaxPodsInput): MaxPodsAnswer {
 
 /** Every known type, or those that the filter keeps, sorted by name. */
 export function maxPodsTable(filter: MaxPodsFilter = {}): MaxPodsRow[] {
+  return worksOf(filter).map(({ row }) => row);
+}
+
+/** The working of each row of {@link maxPodsTable}, with the numbers put in. */
+export function explainMaxPodsTable(filter: MaxPodsFilter = {}): string[] {
+  return worksOf(filter).flatMap(({ explain }) => explain);
+}
+
+function worksOf(filter: MaxPodsFilter): ReturnType<typeof workOut>[] {
   checkSettings(filter);
   const { minVcpus = 0, maxVcpus = Number.POSITIVE_INFINITY, minPods = 0 } = filter;
   if (minVcpus > maxVcpus) {
@@ -129,8 +138,8 @@ export function maxPodsTable(filter: MaxPodsFilter = {}): MaxPodsRow[] {
   }
   const byVcpus = filter.minVcpus !== undefined || filter.maxVcpus !== undefined;
   return allInstanceTypes()
-    .map((type) => workOut(limitsOf("instanceTypes", type), filter).row)
-    .filter(({ vcpus, maxPods: pods }) => {
+    .map((type) => workOut(limitsOf("instanceTypes", type), filter))
+    .filter(({ row: { vcpus, maxPods: pods } }) => {
       if (byVcpus && (vcpus === undefined || vcpus < minVcpus || vcpus > maxVcpus)) return false;
       return minPods === 0 || (pods !== undefined && pods >= minPods);
     });

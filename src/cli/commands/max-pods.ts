@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { createImds } from "../../aws/imds.ts";
 import { EniverseError } from "../../base/error.ts";
-import { type MaxPodsSettings, maxPods, maxPodsTable } from "../../plan/max-pods.ts";
+import { count } from "../../plan/field.ts";
+import { explainMaxPodsTable, type MaxPodsSettings, maxPods, maxPodsTable } from "../../plan/max-pods.ts";
 import { printLine } from "../output.ts";
 import { list, type PlanOutputFlags, printPlan, range, withPlanOutput } from "../plan-flags.ts";
 import { maxPodsView } from "../views/plan-max-pods.ts";
@@ -65,13 +66,15 @@ Examples:
       if (!wantsList && types.length === 0)
         throw wrongFlags("none of --instance-type, --all, --vcpus, --min-pods");
       if (wantsList) {
-        const rows = maxPodsTable({
+        const filter = {
           ...settings,
           ...(flags.vcpus?.min === undefined ? {} : { minVcpus: flags.vcpus.min }),
           ...(flags.vcpus?.max === undefined ? {} : { maxVcpus: flags.vcpus.max }),
           ...(flags.minPods === undefined ? {} : { minPods: flags.minPods }),
-        });
-        printPlan(maxPodsView(rows, [], `${rows.length} types`), flags);
+        };
+        const rows = maxPodsTable(filter);
+        const explain = flags.explain ? explainMaxPodsTable(filter) : [];
+        printPlan(maxPodsView(rows, explain, count(rows.length, "type")), flags);
         return;
       }
       const answer = maxPods({ ...settings, instanceTypes: types });
