@@ -25,5 +25,7 @@ test("the report is one file: nothing is loaded from elsewhere, and names are es
 test("two runs stand side by side on the same axis", () => {
   const html = htmlReport([report, { ...report, scenario: "other" }]);
   expect(html).toContain("Pods that wait – other");
+  expect(html).toContain('<body style="--runs: 2">');
+  expect(html).toContain('<div class="runs">');
   expect(html.match(/<figure>/g)?.length).toBe(2 * (htmlReport([report]).match(/<figure>/g)?.length ?? 0));
 });

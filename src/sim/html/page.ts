@@ -18,14 +18,14 @@ export function htmlReport(reports: readonly Report[]): string {
 <title>${escapeXml(title)} – eniverse simulate</title>
 <style>${style}</style>
 </head>
-<body>
+<body style="--runs: ${reports.length}">
 <h1>${escapeXml(title)}</h1>
 ${reports.map(introduction).join("\n")}
 <h2>In numbers</h2>
 <div class="wide">${numbers(reports)}</div>
 ${reports.map((report) => failure(report, reports.length > 1)).join("\n")}
 <h2>Over time</h2>
-<div class="grid2">
+<div class="${reports.length > 1 ? "runs" : "grid2"}">
 ${sideBySide(reports.map((report) => chartsOf(report, reports.length > 1)))}
 </div>
 ${reports.map((report) => tables(report)).join("\n")}

@@ -14,7 +14,7 @@ export const style = `
   }
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 24px; max-width: 1240px; background: var(--page); color: var(--text);
+body { margin: 0 auto; padding: 24px; max-width: max(1240px, calc(420px * var(--runs))); background: var(--page); color: var(--text);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 32px 0 8px; }
 p { margin: 4px 0 12px; color: var(--quiet); }
@@ -23,9 +23,11 @@ th, td { padding: 4px 14px 4px 0; text-align: right; border-bottom: 1px solid va
 th { color: var(--quiet); font-weight: 500; } th:first-child, td:first-child { text-align: left; }
 .wide { overflow-x: auto; }
 .grid2 { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(460px, 100%), 1fr)); gap: 16px; }
-figure { margin: 0; padding: 12px 14px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
+.runs { display: grid; grid-template-columns: repeat(var(--runs), minmax(0, 1fr)); gap: 16px; }
+@media (max-width: 800px) { .runs { grid-template-columns: minmax(0, 1fr); } }
+figure { display: flex; flex-direction: column; margin: 0; padding: 12px 14px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 figcaption { font-weight: 600; margin-bottom: 6px; }
-svg { width: 100%; height: auto; display: block; }
+svg { width: 100%; height: auto; display: block; margin-top: auto; }
 .grid { stroke: var(--line); stroke-width: 1; }
 .tick { fill: var(--quiet); font-size: 11px; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
