@@ -122,6 +122,12 @@ describe("the next step of a pod", () => {
     ["a failed one again", "start i1", state({ i1: ended(1) }, {}, init), {}],
     ["then the others", "start a,b", state({ i1: ended(0), i2: ended(0) }, {}, init), {}],
     [
+      "all of them again in a new sandbox",
+      "start i1",
+      state({ i1: ended(0), i2: ended(0) }, { sandbox: { ...sandbox, createdAt: now } }, init),
+      {},
+    ],
+    [
       "a side-car only has to start",
       "start a,b",
       state({ s: running() }, {}, { initContainers: [{ name: "s", restartPolicy: "Always" }] }),

@@ -137,7 +137,7 @@ function initialise(state: PodState, facts: Facts): Step | undefined {
       if (!known.started) return { kind: "wait" };
       continue;
     }
-    if (known?.finished?.exitCode === 0 && known.run === undefined) continue;
+    if (known?.run === undefined && isDone(state, known)) continue;
     if (known?.run !== undefined) return waitForStops(state);
     if (known?.finished !== undefined && (state.pod.spec.restartPolicy ?? "Always") === "Never")
       return { kind: "wait" };
@@ -145,6 +145,10 @@ function initialise(state: PodState, facts: Facts): Step | undefined {
   }
   return undefined;
 }
+
+/** An init container has to succeed once in each sandbox: what it did in a lost one is lost. */
+const isDone = ({ sandbox }: PodState, known: ContainerState | undefined): boolean =>
+  known?.finished?.exitCode === 0 && known.finished.startedAt >= (sandbox?.createdAt ?? 0);
 
 function startWhenDue(
   container: Container,

@@ -10,6 +10,7 @@ import { type CniResult, parseResult } from "../../cni/result.ts";
 import type { Pod } from "../../kube/resources.ts";
 import { check, MS_BIND, MS_REC, MS_SHARED, raw } from "../../linux/libc.ts";
 import { createNetns, deleteNetns, Netns } from "../../linux/netns.ts";
+import { identityOf } from "../../linux/process.ts";
 import { Rtnetlink } from "../../linux/rtnetlink/rtnetlink.ts";
 import { type Bandwidth, bandwidthOf } from "./bandwidth.ts";
 import { killLeftovers } from "./leftovers.ts";
@@ -40,7 +41,8 @@ export class Sandboxes {
   /** A sandbox that is about to be made; it is to be written down before {@link create}. */
   plan(pod: Pod, now: number): SandboxState {
     const id = randomBytes(32).toString("hex");
-    if (pod.spec.hostNetwork === true) return { id, phase: "ready", ips: [], createdAt: now };
+    if (pod.spec.hostNetwork === true)
+      return { id, phase: "ready", boot: bootTime(), ips: [], createdAt: now };
     const netns = join(this.#options.netnsDir, `cni-${randomUUID()}`);
     return { id, phase: "creating", netns, ips: [], createdAt: now };
   }
@@ -93,7 +95,7 @@ export class Sandboxes {
 
   /** True when the namespace is still the one that was made: a restart of the machine takes it away. */
   isIntact(sandbox: SandboxState): boolean {
-    if (sandbox.netns === undefined) return true;
+    if (sandbox.netns === undefined) return sandbox.boot === undefined || sandbox.boot === bootTime();
     try {
       return sandbox.inode === undefined
         ? existsSync(sandbox.netns)
@@ -133,6 +135,9 @@ export class Sandboxes {
     return { path: [this.#options.cniBinDir], cache: this.#cache };
   }
 }
+
+/** When the first process of the machine was started, in clock ticks since the host's boot. */
+const bootTime = (): number => identityOf(1)?.startTime ?? 0;
 
 function readConfig(text: string): NetworkConfigList {
   return text.includes('"plugins"') ? parseConfigList(text) : parseSingleConfig(text);

@@ -34,6 +34,8 @@ export interface SandboxState {
   readonly netns?: string;
   /** Number of the namespace behind the path; another number means that the machine was restarted. */
   inode?: number;
+  /** Start of the machine's first process (clock ticks), for pods of the node's own network: another one means a restart. */
+  readonly boot?: number;
   /** The pod's addresses, the first one first. */
   ips: string[];
   readonly createdAt: number;
