@@ -9,6 +9,12 @@ export const networkNotReady =
   "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized";
 
 /**
+ * A file that cannot be used may be half written, and the change that completes it may come before it was read: it is
+ * read again after this time (ms).
+ */
+const secondLookMs = 250;
+
+/**
  * The network configuration of the node: the first file of the folder by name, as containerd takes it, read again
  * whenever the folder changes.
  */
@@ -18,6 +24,9 @@ export class NetworkConfig {
   readonly #onChange: () => void;
   readonly #watcher: FSWatcher;
   #current: NetworkConfigList | undefined;
+  #secondLook: ReturnType<typeof setTimeout> | undefined;
+  /** What was last found wrong, so that it is said once. */
+  #complaint = "";
 
   constructor(folder: string, log: Log, onChange: () => void) {
     this.#folder = folder;
@@ -35,6 +44,7 @@ export class NetworkConfig {
 
   stop(): void {
     this.#watcher.close();
+    clearTimeout(this.#secondLook);
   }
 
   #reload(): void {
@@ -44,6 +54,9 @@ export class NetworkConfig {
   }
 
   #read(): NetworkConfigList | undefined {
+    clearTimeout(this.#secondLook);
+    const complaint = this.#complaint;
+    this.#complaint = "";
     const files = readdirSync(this.#folder)
       .filter((file) => /\.(conf|conflist|json)$/.test(file))
       .sort();
@@ -52,8 +65,11 @@ export class NetworkConfig {
         const text = readFileSync(join(this.#folder, file), "utf8");
         return file.endsWith(".conflist") ? parseConfigList(text) : parseSingleConfig(text);
       } catch (error) {
-        // A file that is half written is read again with the next change.
-        this.#log("warn", "network configuration is not usable", { file, error: messageOf(error) });
+        const found = { file, error: messageOf(error) };
+        this.#complaint += JSON.stringify(found);
+        if (!complaint.includes(JSON.stringify(found)))
+          this.#log("warn", "network configuration is not usable", found);
+        this.#secondLook = setTimeout(() => this.#reload(), secondLookMs);
       }
     }
     return undefined;
