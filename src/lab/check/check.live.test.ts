@@ -34,14 +34,31 @@ async function finds(
   if (undo.length > 0) run(...undo);
 }
 
+const isReady = ({ status }: Pod): boolean =>
+  status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
+
+/** Reboots the lab's node; everything is there again, in new sandboxes, and nothing of the old ones. */
+async function survivesReboot(bed: LabBed): Promise<void> {
+  const [machine] = await bed.machines();
+  const podsNow = async (): Promise<Pod[]> => (await bed.kube().list(pods)).items;
+  const before = (await podsNow()).map(({ metadata }) => metadata.uid).sort();
+  bed.succeed("break", "node", machine?.nodeName ?? "", "--reboot");
+  await until("every container was started again", async () =>
+    (await podsNow()).every(
+      (pod) => isReady(pod) && pod.status?.containerStatuses?.every(({ restartCount }) => restartCount > 0),
+    ),
+  );
+  expect((await podsNow()).map(({ metadata }) => metadata.uid).sort()).toEqual(before);
+  await whole(bed);
+  bed.succeed("verify");
+}
+
 async function renewAgent(bed: LabBed): Promise<void> {
   const agents = { namespace: "kube-system", labelSelector: "k8s-app=aws-node" };
   const before = (await bed.kube().list(pods, agents)).items.map(({ metadata }) => metadata.uid);
   await bed.restartAwsNode();
   await until("another aws-node is ready", async () => {
     const { items } = await bed.kube().list(pods, agents);
-    const isReady = ({ status }: Pod): boolean =>
-      status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
     return (
       items.length === before.length &&
       items.every((pod) => !before.includes(pod.metadata.uid) && isReady(pod))
@@ -95,6 +112,8 @@ nodeGroups: [{name: workers, instanceType: t3.medium, count: 1}]
     );
     await whole(bed);
   });
+
+  test("is clean after a reboot", () => survivesReboot(bed));
 });
 
 describe.skipIf(!isRoot)("check of a lab with two network cards", () => {
@@ -145,6 +164,8 @@ awsNode: {env: {ENABLE_MULTI_NIC: "true", WARM_IP_TARGET: "1", MINIMUM_IP_TARGET
     await finds(bed, [3], ["ip", "route", "del", ...way], ["ip", "route", "add", ...way]);
     await whole(bed);
   });
+
+  test("is clean after a reboot", () => survivesReboot(bed));
 });
 
 describe.skipIf(!isRoot)("check of a lab with custom networking", () => {
@@ -193,6 +214,8 @@ awsNode: {env: {WARM_IP_TARGET: "1"}}
     await renewAgent(bed);
     await whole(bed);
   });
+
+  test("is clean after a reboot", () => survivesReboot(bed));
 });
 
 describe.skipIf(!isRoot)("check of a lab with prefixes", () => {
@@ -244,4 +267,6 @@ awsNode: {env: {ENABLE_PREFIX_DELEGATION: "true"}}
     await renewAgent(bed);
     await whole(bed);
   });
+
+  test("is clean after a reboot", () => survivesReboot(bed));
 });
