@@ -22,7 +22,7 @@ export async function readPodLogThroughKubelet(
     timestamps: String(options.timestamps),
   });
   if (options.tailLines !== undefined) query.set("tail", String(options.tailLines));
-  if (options.sinceSeconds !== undefined) query.set("since", String(options.sinceSeconds));
+  if (options.sinceMs !== undefined) query.set("since", String(options.sinceMs));
   if (options.limitBytes !== undefined) query.set("limit", String(options.limitBytes));
   const path = [pod.namespace, pod.name, options.container].map(encodeURIComponent).join("/");
   let response: Response;

@@ -13,7 +13,8 @@ export interface PodLogOptions {
   /** Of the container's previous run. */
   readonly previous: boolean;
   readonly timestamps: boolean;
-  readonly sinceSeconds?: number;
+  /** Only what was written at this time or later (ms since the epoch). */
+  readonly sinceMs?: number;
   readonly limitBytes?: number;
   /** Aborts when the reader has gone. */
   readonly signal: AbortSignal;

@@ -7,8 +7,9 @@ import { type Informer, startInformer } from "../../kube/informer.ts";
 import { type Pod, pods } from "../../kube/resources.ts";
 import { createEventRecorder, type EventRecorder } from "../events.ts";
 import { configSource, tokenSource } from "./api-credentials.ts";
-import { podLogDir } from "./containers.ts";
+import { logFile, podLogDir } from "./containers.ts";
 import type { KubeletSettings } from "./flags.ts";
+import { LogTimes, lookEveryMs } from "./log-times.ts";
 import { NetworkConfig } from "./network.ts";
 import type { MachineFacts } from "./node-object.ts";
 import { NodeReporter } from "./node-reporter.ts";
@@ -38,6 +39,7 @@ export class Kubelet {
   readonly #reporter: NodeReporter;
   readonly #parts: WorkerParts;
   readonly #client: KubeClient;
+  readonly #stopping = new AbortController();
   #informer: Informer<Pod> | undefined;
 
   constructor({ client, settings, machine, log, clock = realClock }: KubeletParts) {
@@ -107,6 +109,7 @@ export class Kubelet {
       this.#log("warn", "orphaned sandboxes stay", { error: messageOf(error) });
     });
     void this.#reporter.run();
+    void this.#noteLogs();
     const informer = startInformer(this.#client, pods, {
       fieldSelector: `spec.nodeName=${this.#settings.nodeName}`,
       log: this.#log,
@@ -135,11 +138,26 @@ export class Kubelet {
 
   /** Ends the kubelet and leaves the pods running. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
     this.#informer?.stop();
     this.#reporter.stop();
     this.#network.stop();
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
     await this.#events.flush();
+  }
+
+  async #noteLogs(): Promise<void> {
+    const { signal } = this.#stopping;
+    const times = new LogTimes();
+    while (!signal.aborted) {
+      const logs = [...this.#workers.values()].flatMap(({ pod, state }) =>
+        Object.entries(state.containers).map(([name, { restartCount }]) =>
+          logFile(this.#settings.logDir, pod, name, restartCount ?? 0),
+        ),
+      );
+      times.look(logs, this.#parts.clock.now());
+      await this.#parts.clock.sleep(lookEveryMs, signal).catch(() => {});
+    }
   }
 
   #adopt(state: PodState): void {

@@ -1,13 +1,19 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync, watch } from "node:fs";
+import { offsetSince, withTimes } from "./log-times.ts";
 
 /**
  * Containers write their output straight into the log file, so that it goes on while the kubelet is away. The
- * lines are as they were written: there are no times in them, and standard output and error are not told apart.
+ * lines are as they were written: their times are kept apart (log-times.ts), and standard output and error are not
+ * told apart.
  */
 export interface LogRequest {
   readonly follow: boolean;
   readonly tailLines?: number;
   readonly limitBytes?: number;
+  /** Only what was written at this time or later (ms since the epoch). */
+  readonly sinceMs?: number;
+  /** Puts the time before every line. */
+  readonly timestamps?: boolean;
   readonly signal: AbortSignal;
   /** True while more may be written. */
   readonly isOpen: () => boolean;
@@ -19,9 +25,13 @@ const lookMs = 500;
 
 /** The file's bytes from where the request begins. The file must exist. */
 export function readLog(file: string, request: LogRequest): ReadableStream<Uint8Array> {
-  let offset = request.tailLines === undefined ? 0 : tailOffset(file, request.tailLines);
+  let offset = Math.max(
+    request.tailLines === undefined ? 0 : tailOffset(file, request.tailLines),
+    request.sinceMs === undefined ? 0 : offsetSince(file, request.sinceMs),
+  );
+  const begin = offset;
   let left = request.limitBytes ?? Number.POSITIVE_INFINITY;
-  return new ReadableStream<Uint8Array>({
+  const bytes = new ReadableStream<Uint8Array>({
     async pull(controller) {
       while (!request.signal.aborted && left > 0) {
         // Asked before reading: what was written before the end must not be missed.
@@ -39,6 +49,7 @@ export function readLog(file: string, request: LogRequest): ReadableStream<Uint8
       controller.close();
     },
   });
+  return request.timestamps === true ? bytes.pipeThrough(withTimes(file, begin, Date.now)) : bytes;
 }
 
 function readBlock(file: string, offset: number, length: number): Uint8Array {

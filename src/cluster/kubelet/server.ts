@@ -10,7 +10,8 @@ import type { PodWorker } from "./pod-worker.ts";
  * HTTP over the kubelet's Unix socket, for the lab and the command line:
  *
  *     GET /healthz                                              ok
- *     GET /logs/NS/POD/CONTAINER?follow&tail&previous&limit     the log as it was written; 404 while there is none
+ *     GET /logs/NS/POD/CONTAINER?follow&tail&previous&limit&since&timestamps
+ *                                                           the log as it was written; 404 while there is none
  *     GET /exec/NS/POD/CONTAINER?command=…&tty&columns&rows     a WebSocket, see exec-protocol.ts
  *
  * An empty CONTAINER means the pod's first.
@@ -80,9 +81,6 @@ function logs(
   signal: AbortSignal,
   logDir: string,
 ): Response {
-  if (isSet(query.get("timestamps")) || query.get("since") !== null) {
-    return answer(400, "logs have no times here: leave out --timestamps, --since and --since-time");
-  }
   const known = worker.state.containers[container];
   const run = known?.restartCount ?? 0;
   const wanted = isSet(query.get("previous")) ? run - 1 : run;
@@ -102,10 +100,13 @@ function logs(
   const runId = known?.run?.id;
   const tail = query.get("tail");
   const limit = query.get("limit");
+  const since = query.get("since");
   const body = readLog(file, {
     follow: isSet(query.get("follow")),
     ...(tail !== null && { tailLines: Number(tail) }),
     ...(limit !== null && { limitBytes: Number(limit) }),
+    ...(since !== null && { sinceMs: Number(since) }),
+    timestamps: isSet(query.get("timestamps")),
     signal,
     isOpen: () =>
       wanted === run && runId !== undefined && worker.state.containers[container]?.run?.id === runId,

@@ -112,7 +112,7 @@ async function serveLog(
     return Number(text);
   };
   const tailLines = number("tailLines");
-  const sinceSeconds = number("sinceSeconds");
+  const sinceMs = sinceOf(number("sinceSeconds"), query.get("sinceTime"), engine.clock.now());
   const limitBytes = number("limitBytes");
   try {
     const log = await readPodLog(
@@ -123,7 +123,7 @@ async function serveLog(
         previous: isTrue("previous"),
         timestamps: isTrue("timestamps"),
         ...(tailLines !== undefined && { tailLines }),
-        ...(sinceSeconds !== undefined && { sinceSeconds }),
+        ...(sinceMs !== undefined && { sinceMs }),
         ...(limitBytes !== undefined && { limitBytes }),
         signal: request.signal,
       },
@@ -133,6 +133,16 @@ async function serveLog(
     if (statusOf(error) !== undefined) throw error;
     throw badRequest(`container "${container}" in pod "${name}": ${messageOf(error)}`);
   }
+}
+
+function sinceOf(seconds: number | undefined, time: string | null, now: number): number | undefined {
+  if (seconds !== undefined && time !== null)
+    throw badRequest("at most one of sinceTime or sinceSeconds may be specified");
+  if (seconds !== undefined) return now - seconds * 1000;
+  if (time === null || time === "") return undefined;
+  const at = Date.parse(time);
+  if (Number.isNaN(at)) throw badRequest(`sinceTime must be a time as 2026-01-02T15:04:05Z, not "${time}"`);
+  return at;
 }
 
 function serveToken({ engine, tokens }: SubresourceParts, target: Target, body: unknown): Response {
