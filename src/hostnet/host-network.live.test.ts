@@ -261,6 +261,27 @@ describe.skipIf(process.getuid?.() !== 0)("the host network of a node (S45, S56)
     ]);
   });
 
+  test("at the start rules of addresses that no pod holds go, but not those of branch pods and of others", () => {
+    const ip = (...args: readonly string[]) => bed.run(bed.node, "ip", "rule", "add", ...args);
+    for (const address of ["10.0.1.17", "10.0.1.18"]) {
+      ip("to", address, "table", "main", "priority", "512");
+      ip("from", address, "table", "2", "priority", "1536");
+    }
+    ip("to", "10.0.1.19", "table", "main", "priority", "512");
+    ip("from", "10.0.1.19", "table", "107", "priority", "1536");
+    ip("to", "192.0.2.0/24", "table", "main", "priority", "512");
+    ip("from", "10.0.1.30", "table", "2", "priority", "32765");
+    applyStartRules(bed.host, 4, [parseIpv4("10.0.1.17")], []);
+    expect(bed.ip(bed.node, "rule").filter((rule) => /10\.0\.1\.|192/.test(rule))).toEqual([
+      "1536: from 10.0.1.17 lookup 2",
+      "1536: from 10.0.1.19 lookup 107",
+      "32765: from 10.0.1.30 lookup 2",
+      "512: from all to 10.0.1.17 lookup main",
+      "512: from all to 10.0.1.19 lookup main",
+      "512: from all to 192.0.2.0/24 lookup main",
+    ]);
+  });
+
   test("at the start each pod address gets a single source rule, and rules 1535 follow the settings", () => {
     const ip = (...args: readonly string[]) => bed.run(bed.node, "ip", ...args);
     ip("rule", "add", "from", "10.0.1.17", "to", "10.10.0.0/16", "table", "2", "priority", "1536");

@@ -10,7 +10,13 @@ import type { Family, IpAddress, RuleSpec } from "../linux/rtnetlink/values.ts";
 import { wantedEgressFilter } from "./egress-isolation.ts";
 import { linkOf } from "./eni-network.ts";
 import type { HostNetns } from "./host.ts";
-import { planExternalServiceRules, planHostRules, planPodRules, type RuleChanges } from "./host-rules.ts";
+import {
+  planExternalServiceRules,
+  planHostRules,
+  planLeftoverRules,
+  planPodRules,
+  type RuleChanges,
+} from "./host-rules.ts";
 import { parseSaved, planTables, type SavedTable, type TableWish } from "./iptables-plan.ts";
 import {
   type ConnmarkBackend,
@@ -104,13 +110,14 @@ export function updateVpcCidrs(
   applySnat(host, { ...settings, snat: { ...settings.snat, vpcCidrs } }, kind, primaryInterface);
 }
 
-/** At the start: one source rule per pod address, and rules 1535 as the settings say. */
+/** At the start: one source rule per pod address and none for others, and rules 1535 as the settings say. */
 export function applyStartRules(
   host: HostNetns,
   family: Family,
   podAddresses: readonly IpAddress[],
   externalServiceCidrs: readonly Cidr4[],
 ): void {
+  changeRules(host, planLeftoverRules(podAddresses, host.rt.rules(family)));
   changeRules(host, planPodRules(podAddresses, host.rt.rules(family)));
   if (family === 4) changeRules(host, planExternalServiceRules(externalServiceCidrs, host.rt.rules(4)));
 }

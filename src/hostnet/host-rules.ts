@@ -107,6 +107,35 @@ export function planPodRules(addresses: readonly IpAddress[], rules: readonly Ru
   return { add, remove };
 }
 
+/** Tables of branch pods: their VLAN id and 100. */
+const isBranchTable = (table: number | undefined): boolean =>
+  table !== undefined && table > 100 && table < 10_000 && table !== mainTable;
+
+/**
+ * At the start: rules to and from single addresses that no pod holds. A pod's route goes with its device, but rules
+ * stay when ipamd or the plugin is killed between the pod's end and theirs, or between their making and the
+ * checkpoint. Branch pods are known by their table; ipamd does not know of them.
+ */
+export function planLeftoverRules(addresses: readonly IpAddress[], rules: readonly Rule[]): RuleChanges {
+  const held = new Set(addresses);
+  const single = (block: Rule["from"]): IpAddress | undefined =>
+    block !== undefined && block.bits === hostCidr(block.base).bits ? block.base : undefined;
+  const fromPod = rules.filter(({ priority }) => priority === rulePriority.fromPod);
+  for (const { from, table } of fromPod) {
+    const address = single(from);
+    if (address !== undefined && isBranchTable(table)) held.add(address);
+  }
+  const toPod = rules.filter(({ priority, table }) => priority === rulePriority.toPod && table === mainTable);
+  const isLeft = (address: IpAddress | undefined): boolean => address !== undefined && !held.has(address);
+  return {
+    add: [],
+    remove: [
+      ...toPod.filter(({ to, from }) => from === undefined && isLeft(single(to))),
+      ...fromPod.filter(({ from }) => isLeft(single(from))),
+    ],
+  };
+}
+
 function difference(present: readonly Rule[], wanted: readonly RuleSpec[]): RuleChanges {
   const left = [...present];
   const add: RuleSpec[] = [];

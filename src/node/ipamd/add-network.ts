@@ -70,14 +70,19 @@ export async function beginAddNetwork(
       await annotate(ctx, request, assignments);
     } else kept.catch(refuse);
     const reply = { ...refusedReply(ctx), Success: true, IPAllocationMetadata: assignments.map(allocation) };
-    return { reply, kept };
+    const isHeld = (): boolean => desk.holds(assignments);
+    return { reply, kept, isHeld };
   } catch (thrown) {
     refuse(thrown);
     return settled(refusedReply(ctx));
   }
 }
 
-const settled = (reply: AddNetworkReply): BegunAdd => ({ reply, kept: Promise.resolve() });
+const settled = (reply: AddNetworkReply): BegunAdd => ({
+  reply,
+  kept: Promise.resolve(),
+  isHeld: () => true,
+});
 
 async function annotate(
   ctx: Context,

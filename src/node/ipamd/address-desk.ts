@@ -72,6 +72,13 @@ export class AddressDesk {
     return { assignments: given.map(({ assignment }) => assignment), kept };
   }
 
+  /** False when one of them has been taken back since. */
+  holds(assignments: readonly Assignment[]): boolean {
+    return assignments.every((given) =>
+      this.#parts.ledger.cards.some(({ pool }) => pool.lookup(given.key)?.address === given.address),
+    );
+  }
+
   async #keep(key: PodKey, given: readonly Given[]): Promise<void> {
     try {
       await this.#parts.save();

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { EniAttachment } from "../../aws/shapes.ts";
 import { primaryEniId, refusal } from "./fake-aws.ts";
-import { addRequest, failureOf, TestNode } from "./test-node.ts";
+import { addRequest, delRequest, failureOf, TestNode } from "./test-node.ts";
 
 /** Secondary addresses of each ENI, as EC2 has them, by device index. */
 function secondaries(node: TestNode): number[] {
@@ -407,6 +407,15 @@ describe("reconcile", () => {
     });
     await node.pass(130_000);
     expect(node.daemon.ledger.pool(0).stats(node.clock.now()).total).toBe(2);
+  });
+
+  test("an address that is taken back while its pod is still being wired is not held any more", async () => {
+    using node = new TestNode();
+    const { backend } = await node.start();
+    const begun = await backend.beginAddNetwork?.(addRequest("web-0"));
+    expect(begun?.isHeld()).toBe(true);
+    await node.whileTimePasses(backend.delNetwork(delRequest("web-0")));
+    expect(begun?.isHeld()).toBe(false);
   });
 
   test("S36: a new ENI serves with what EC2 gave, all of it, before metadata shows any", async () => {

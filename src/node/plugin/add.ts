@@ -22,12 +22,14 @@ import { branchOf } from "./wiring.ts";
 export async function addNetwork(call: PluginCall, parts: HandlerParts, log: Log): Promise<CniResult> {
   const config = await wrapping("add cmd: error loading config from args", () => readNetconf(call));
   const pod = await wrapping("add cmd: failed to load k8s config from arg", () => readPodArgs(call.args));
-  const { reply, kept } = await wrapping("add cmd: Error received from AddNetwork gRPC call", () =>
+  const begun = await wrapping("add cmd: Error received from AddNetwork gRPC call", () =>
     requestAddress(call, config, pod, parts),
   );
+  const { reply, kept } = begun;
   if (!reply.Success) throw notAssigned();
   const interfaces = interfacesOf(call, config, pod, reply);
   const policy = reply.NetworkPolicyMode === "" ? undefined : await PolicyCall.dial(pod, reply, parts);
+  if (!begun.isHeld()) return await takenBack(policy);
   try {
     await wire(call, parts, interfaces, reply, () => policy?.begin());
   } catch (error) {
@@ -41,8 +43,18 @@ export async function addNetwork(call: PluginCall, parts: HandlerParts, log: Log
     await policy?.takeBack();
     throw notAssigned();
   }
+  if (!begun.isHeld()) {
+    unwire(parts, interfaces, reply, log);
+    return await takenBack(policy);
+  }
   if (policy !== undefined) await enforced(policy, log);
   return resultOf(call, pod, interfaces, reply);
+}
+
+/** A runtime that was killed while it waited for this comes back with a DEL, and does not wait for us. */
+async function takenBack(policy: PolicyCall | undefined): Promise<never> {
+  await policy?.takeBack();
+  throw new CniError(errorCode.internal, "add cmd: the pod was deleted while it was added");
 }
 
 const notAssigned = (): CniError =>
@@ -66,7 +78,7 @@ async function requestAddress(
     RequiresMultiNICAttachment: wantsMultiNic(config),
   };
   if (backend.beginAddNetwork !== undefined) return await backend.beginAddNetwork(request);
-  return { reply: await backend.addNetwork(request), kept: Promise.resolve() };
+  return { reply: await backend.addNetwork(request), kept: Promise.resolve(), isHeld: () => true };
 }
 
 function interfacesOf(

@@ -29,6 +29,8 @@ export interface BegunAdd {
   readonly reply: AddNetworkReply;
   /** The pod must not learn of its address before this resolves; when it rejects the address is not the pod's. */
   readonly kept: Promise<void>;
+  /** False once a DEL that came meanwhile has taken the address back: what is wired for it would stay for ever. */
+  isHeld(): boolean;
 }
 
 /** The network policy agent, connected. */

@@ -36,6 +36,8 @@ interface Situation {
   readonly agent?: "refuses" | "fails" | "absent";
   /** ipamd is in the same process; its checkpoint stands a little later, or cannot be written. */
   readonly checkpoint?: "late" | "fails";
+  /** A DEL takes the address back before the wiring, or while it goes on. */
+  readonly deletedMeanwhile?: "before wiring" | "after wiring";
 }
 
 function parts(situation: Situation): HandlerParts {
@@ -111,7 +113,14 @@ async function begin(situation: Situation): Promise<BegunAdd> {
     if (situation.checkpoint === "fails") throw new Error("disk full");
   })();
   kept.catch(() => {});
-  return { reply: { ...added, ...situation.added }, kept };
+  return {
+    reply: { ...added, ...situation.added },
+    kept,
+    isHeld: () => {
+      if (situation.deletedMeanwhile === undefined) return true;
+      return situation.deletedMeanwhile === "after wiring" && !story.includes("wired");
+    },
+  };
 }
 
 async function call(
@@ -273,6 +282,19 @@ describe("ADD (S47)", () => {
       "hang up",
     ]);
   });
+
+  test.each(["before wiring", "after wiring"] as const)(
+    "a pod that is deleted %s while it is added has no network left",
+    async (deletedMeanwhile) => {
+      const added = { NetworkPolicyMode: "standard" };
+      const { out } = await call("ADD", { added, checkpoint: "late", deletedMeanwhile });
+      expect(out).toEqual({ code: 999, msg: "add cmd: the pod was deleted while it was added" });
+      const wired = story.indexOf("wired");
+      if (deletedMeanwhile === "before wiring") expect(wired).toBe(-1);
+      else expect(story.slice(wired).filter((line) => line.startsWith("tear down "))).toHaveLength(1);
+      expect(story.at(-1)).toBe("hang up");
+    },
+  );
 
   test.each(["refuses", "fails", "absent"] as const)(
     "an agent that %s fails the ADD and leaves the network",
