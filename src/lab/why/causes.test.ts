@@ -373,6 +373,10 @@ describe("of several things at once", () => {
     expect(story(refusedThen)).toContain(
       "it waited 16 s for its address; meanwhile EC2 refused CreateNetworkInterface: RequestLimitExceeded;",
     );
+    const refusedBefore = { ...refusedThen, time: "2026-11-22T05:41:57.000Z" };
+    expect(story(refusedBefore)).toContain("meanwhile EC2 refused CreateNetworkInterface");
+    const refusedLongAgo = { ...refusedThen, time: "2026-11-22T05:32:00.000Z" };
+    expect(story(refusedLongAgo)).not.toContain("meanwhile");
     expect(story(limitThen)).toContain("it waited 16 s for its address; ipamd decided to fetch no more;");
     expect(story(refusedThen, createdAt + 14_000)).not.toContain("waited");
   });

@@ -9,6 +9,9 @@ import { counted } from "./words.ts";
 /** A pod that has its address within this time has not waited. */
 const promptMs = 3_000;
 
+/** ipamd leaves a subnet without room alone for so long; other failures keep it for less. */
+const longestBackOffMs = 120_000;
+
 const sandboxFailures = (pod: PodSeen): EventSeen[] =>
   pod.events.filter(({ reason }) => reason === "FailedCreatePodSandBox");
 
@@ -60,12 +63,21 @@ export function waitedLinks(pod: PodSeen, node: NodeSeen, sandbox: SandboxSeen |
   return [waited, ...meanwhile(node, decisions, pod.createdAt, until)];
 }
 
-/** The last failure of growth between two times; else what kept ipamd from growing at the later one. */
+/**
+ * The failure of growth that was in force between two times: its back-off may reach into a wait that began after it.
+ * Else what kept ipamd from growing at the later time.
+ */
 function meanwhile(node: NodeSeen, decisions: readonly DecisionEntry[], from: number, until: number): Link[] {
   const before = decisions.filter(({ time }) => Date.parse(time) <= until);
-  const failed = growthActions(before).findLast(
-    ({ time, outcome }) => outcome?.kind === "failed" && Date.parse(time) >= from,
+  const growth = growthActions(before);
+  const succeeded = growth.findLastIndex(
+    ({ time, outcome }) => outcome?.kind !== "failed" && Date.parse(time) < from,
   );
+  const failed = growth
+    .slice(succeeded + 1)
+    .findLast(
+      ({ time, outcome }) => outcome?.kind === "failed" && Date.parse(time) >= from - longestBackOffMs,
+    );
   if (failed?.outcome?.kind === "failed") {
     const { error } = failed.outcome;
     const known = ec2CodeIn(error);
