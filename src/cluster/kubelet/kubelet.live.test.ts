@@ -361,7 +361,7 @@ describe.skipIf(!isRoot)("a node", () => {
     const file = join(bed.folder, "hooks");
     const wanted = shellPod(
       "hooked",
-      `trap 'echo term >>${file}; exit 0' TERM; while :; do sleep 0.05; done`,
+      `trap 'echo term >>${file}; exit 0' TERM; : >${file}.set; while :; do sleep 0.05; done`,
     );
     const [first] = wanted.spec.containers;
     if (first === undefined) throw new Error("no container");
@@ -369,7 +369,8 @@ describe.skipIf(!isRoot)("a node", () => {
     first.lifecycle = { postStart: say("start"), preStop: say("stop") };
     await bed.client.create(pods, wanted);
     await ready("hooked");
-    while (!existsSync(file)) await Bun.sleep(10);
+    // The hook has run, and the program is where the signal can be caught.
+    while (!existsSync(file) || !existsSync(`${file}.set`)) await Bun.sleep(10);
     await remove("hooked");
     expect(readFileSync(file, "utf8")).toBe("start\nstop\nterm\n");
   });
