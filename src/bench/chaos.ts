@@ -91,7 +91,7 @@ async function playLab(length: number): Promise<Pace> {
     const start = performance.now();
     for (const operation of story) await lab.carryOut(operation);
     const seconds = (performance.now() - start) / 1000;
-    await lab.settle(podsAtRest, 120_000);
+    await lab.settle(podsAtRest, 240_000);
     const { broken } = await checkLab(lab, { patienceMs: 150_000 });
     if (broken.length === 0) return { operations: story.length, seconds };
     throw new EniverseError("internal", {
