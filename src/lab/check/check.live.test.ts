@@ -27,7 +27,7 @@ async function finds(
   run: (...words: readonly string[]) => string = (...words) => bed.on("ip-10-0-", ...words),
 ): Promise<void> {
   run(...harm);
-  expect({ harm: harm.join(" "), broken: await brokenIn(bed, 1000) }).toEqual({
+  expect({ harm: harm.join(" "), broken: await brokenIn(bed, 500) }).toEqual({
     harm: harm.join(" "),
     broken: [...wanted],
   });
