@@ -36,14 +36,14 @@ export type PodRoute = Pick<PodInterface, "address" | "routeTable">;
  * Makes the network of an ordinary pod: for each interface a veth pair, one end in the pod with the address, a
  * default route through a made-up gateway and a permanent neighbour entry for it; on the host a route to the
  * address and the rules that choose the ENI. Devices that already bear the host's names are replaced. When it
- * resolves, the addresses can be used. On a failure what was made is taken away again. `whenLinked` is called as soon as all
- * devices are there: who waits for no more than that can begin.
+ * resolves, the addresses can be used. On a failure what was made is taken away again. `whenLinked` is called as
+ * soon as all devices are there: who waits for no more than that can begin. All the rest waits for it.
  */
 export async function setUpPodNetwork(
   host: HostNetns,
   netnsPath: string,
   interfaces: readonly PodInterface[],
-  { clock = realClock, whenLinked = () => {} }: { clock?: Clock; whenLinked?: () => void } = {},
+  { clock = realClock, whenLinked = nobodyWaits }: { clock?: Clock; whenLinked?: WhenLinked } = {},
 ): Promise<void> {
   using podNetns = Netns.open(netnsPath);
   using pod = Rtnetlink.open(podNetns);
@@ -52,7 +52,8 @@ export async function setUpPodNetwork(
     for (const wanted of interfaces) {
       made.push(wanted);
       const isLast = made.length === interfaces.length;
-      const interfaceIndex = setUpInterface(host, podNetns, pod, wanted, isLast ? whenLinked : () => {});
+      const waiting = isLast ? whenLinked : nobodyWaits;
+      const interfaceIndex = await setUpInterface(host, podNetns, pod, wanted, waiting);
       if (familyOf(wanted.address) === 6) await untilStable(pod, interfaceIndex, clock);
     }
   } catch (error) {
@@ -62,14 +63,19 @@ export async function setUpPodNetwork(
   }
 }
 
+/** What can begin when a pod's devices are there. */
+export type WhenLinked = () => Promise<void> | undefined;
+
+const nobodyWaits: WhenLinked = () => undefined;
+
 /** Returns the index of the pod's end. */
-function setUpInterface(
+async function setUpInterface(
   host: HostNetns,
   podNetns: Netns,
   pod: Rtnetlink,
   wanted: PodInterface,
-  whenLinked: () => void,
-): number {
+  whenLinked: WhenLinked,
+): Promise<number> {
   const hostMac = randomHostMac();
   const spec = {
     name: wanted.hostName,
@@ -80,7 +86,8 @@ function setUpInterface(
     peer: { name: wanted.containerName, netns: podNetns, mtu: wanted.mtu, txQueueLength: 0, queues },
   };
   const ends = addVethOver(host, spec);
-  whenLinked();
+  const begun = whenLinked();
+  if (begun !== undefined) await begun;
   for (const [name, value] of hostEndSysctls)
     setSysctlIfThere(host.ns, ipv6DeviceSysctl(wanted.hostName, name), value);
   if (familyOf(wanted.address) === 6) prepareIpv6(host, podNetns, wanted);

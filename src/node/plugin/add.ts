@@ -4,7 +4,7 @@ import { CniError, errorCode } from "../../cni/error.ts";
 import type { PluginCall } from "../../cni/plugin.ts";
 import type { CniResult } from "../../cni/result.ts";
 import { containerVethName, hostVethName } from "../../hostnet/names.ts";
-import type { PodInterface } from "../../hostnet/pod-network.ts";
+import type { PodInterface, WhenLinked } from "../../hostnet/pod-network.ts";
 import { podRouteTable } from "../../hostnet/route-tables.ts";
 import type { AddNetworkReply, AddNetworkRequest } from "../rpc/messages.ts";
 import type { BegunAdd } from "./backend.ts";
@@ -16,8 +16,8 @@ import { branchOf } from "./wiring.ts";
 
 /**
  * ADD: an address from ipamd, its wiring, the policy agent's word when there is one to ask, and the result. Every
- * pod waits for this, so that what can go side by side does: the agent works while the pod is wired, and ipamd
- * writes its checkpoint after that. The result is told when all three have ended well.
+ * pod waits for this, so that what can go side by side does: the agent works while ipamd writes its checkpoint and
+ * wires the pod. The result is told when all three have ended well.
  */
 export async function addNetwork(call: PluginCall, parts: HandlerParts, log: Log): Promise<CniResult> {
   const config = await wrapping("add cmd: error loading config from args", () => readNetconf(call));
@@ -106,7 +106,7 @@ async function wire(
   parts: HandlerParts,
   interfaces: readonly PodInterface[],
   reply: AddNetworkReply,
-  whenLinked: () => void,
+  whenLinked: WhenLinked,
 ): Promise<void> {
   const [first] = interfaces;
   if (reply.PodVlanId === 0) await parts.wiring.setUp(call.netns, interfaces, whenLinked);

@@ -32,11 +32,20 @@ export class PolicyCall {
     return new PolicyCall(request, agent);
   }
 
-  /** Asks the agent to enforce the pod's policies; the pod's devices must be there. */
-  begin(): void {
+  /**
+   * Asks the agent to enforce the pod's policies; the pod's devices must be there. Resolves when the question is on
+   * its way: the runtime sends what was written when its thread comes back to the event loop.
+   */
+  begin(): Promise<void> {
+    this.#ask();
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #ask(): Promise<boolean> {
     this.#begun ??= this.#enforce();
     // Its failure shows in `outcome`, if anybody still asks then.
     this.#begun.catch(() => {});
+    return this.#begun;
   }
 
   async #enforce(): Promise<boolean> {
@@ -46,9 +55,8 @@ export class PolicyCall {
 
   /** True when the agent enforces the pod's policies; rejects when it failed or was not reached. Ends the call. */
   async outcome(): Promise<boolean> {
-    this.begin();
     try {
-      return (await this.#begun) ?? false;
+      return await this.#ask();
     } finally {
       this.#hangUp();
     }

@@ -5,16 +5,17 @@ import {
   type PodRoute,
   setUpPodNetwork,
   tearDownPodNetwork,
+  type WhenLinked,
 } from "../../hostnet/pod-network.ts";
 import type { AddNetworkReply } from "../rpc/messages.ts";
 
 /** How the plugin changes the kernel; tests put a recorder in its place. */
 export interface PodWiring {
   /** `whenLinked` is called once the pod's devices are there, while the rest is still to be done. */
-  setUp(netns: string, interfaces: readonly PodInterface[], whenLinked: () => void): Promise<void>;
+  setUp(netns: string, interfaces: readonly PodInterface[], whenLinked: WhenLinked): Promise<void>;
   tearDown(pods: readonly PodRoute[]): void;
   /** For a pod with a branch ENI of its own; `wanted` has the host's veth name without its prefix set. */
-  setUpBranch(netns: string, wanted: PodInterface, branch: BranchEni, whenLinked: () => void): Promise<void>;
+  setUpBranch(netns: string, wanted: PodInterface, branch: BranchEni, whenLinked: WhenLinked): Promise<void>;
   tearDownBranch(vlanId: number, pod: PodRoute): void;
 }
 
