@@ -9,14 +9,21 @@ export interface Linked<T extends Linked<T>> {
 export class LinkedList<T extends Linked<T>> {
   #first: T | undefined;
   #last: T | undefined;
+  #version = 0;
 
   get first(): T | undefined {
     return this.#first;
   }
 
+  /** Another number after each change. */
+  get version(): number {
+    return this.#version;
+  }
+
   /** Puts the item at the end, taking it out of the list that it was in. */
   append(item: T): void {
     item.list?.remove(item);
+    this.#version++;
     item.list = this;
     item.previous = this.#last;
     if (this.#last === undefined) this.#first = item;
@@ -27,6 +34,7 @@ export class LinkedList<T extends Linked<T>> {
   /** Puts the item behind the last one that does not sort after it; quick where that is near the end. */
   insert(item: T, sortsAfter: (other: T) => boolean): void {
     item.list?.remove(item);
+    this.#version++;
     let behind = this.#last;
     while (behind !== undefined && sortsAfter(behind)) behind = behind.previous;
     const before = behind === undefined ? this.#first : behind.next;
@@ -42,6 +50,7 @@ export class LinkedList<T extends Linked<T>> {
   /** Takes the item out; nothing happens when it is not in this list. */
   remove(item: T): void {
     if (item.list !== this) return;
+    this.#version++;
     if (item.previous === undefined) this.#first = item.next;
     else item.previous.next = item.next;
     if (item.next === undefined) this.#last = item.previous;

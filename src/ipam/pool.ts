@@ -10,6 +10,7 @@ import type {
   AssignAnswer,
   Assignment,
   BlockKind,
+  CoolingAddress,
   EniView,
   PodKey,
   PodMetadata,
@@ -61,6 +62,7 @@ class NodePool implements Pool {
   readonly #blocks = new Map<string, Block>();
   readonly #byKey = new Map<string, HeldAddress>();
   readonly #cooling = new LinkedList<HeldAddress>();
+  #coolingSeen: { readonly version: number; readonly addresses: readonly CoolingAddress[] } | undefined;
 
   constructor(options: PoolOptions) {
     this.card = options.card;
@@ -220,12 +222,17 @@ class NodePool implements Pool {
     return Array.from(this.#byKey.values(), (address) => address.assignment());
   }
 
-  coolingAddresses(now: number): { address: string; releasedAt: number }[] {
+  coolingAddresses(now: number): readonly CoolingAddress[] {
     this.#cool(now);
-    return Array.from(this.#cooling, ({ address, releasedAt }) => ({
-      address,
-      releasedAt: releasedAt ?? now,
-    }));
+    const { version } = this.#cooling;
+    if (this.#coolingSeen?.version !== version) {
+      const addresses = Array.from(this.#cooling, ({ address, releasedAt }) => ({
+        address,
+        releasedAt: releasedAt ?? now,
+      }));
+      this.#coolingSeen = { version, addresses };
+    }
+    return this.#coolingSeen.addresses;
   }
 
   stats(now: number): PoolStats {

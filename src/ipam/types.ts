@@ -140,6 +140,13 @@ export interface PoolStats {
   readonly emptyPrefixes: number;
 }
 
+/** A released address that is not ready yet. */
+export interface CoolingAddress {
+  readonly address: string;
+  /** Milliseconds since the epoch. */
+  readonly releasedAt: number;
+}
+
 /** The addresses of one network card of a node. All times in milliseconds; `now` must not go backwards. */
 export interface Pool {
   readonly card: number;
@@ -175,8 +182,8 @@ export interface Pool {
   lookupAddress(address: string): Assignment | undefined;
 
   assignments(): Assignment[];
-  /** Released addresses that are not ready at `now`, earliest first. */
-  coolingAddresses(now: number): { readonly address: string; readonly releasedAt: number }[];
+  /** Released addresses that are not ready at `now`, earliest first; the same list as long as they are the same. */
+  coolingAddresses(now: number): readonly CoolingAddress[];
   stats(now: number): PoolStats;
   /** Primary ENI first, then by device number. */
   enis(): EniView[];

@@ -22,14 +22,19 @@ export function writeSysctl(key: string, value: string | number, ns?: Netns): vo
 
 const page = Buffer.alloc(4096);
 
-/** Each pod's wiring reads some: a third of the time of `readFileSync`, which first asks for the file's size. */
+/**
+ * Each pod's wiring reads some: a third of the time of `readFileSync`, which first asks for the file's size. The
+ * kernel gives a value in one piece as long as it fits.
+ */
 function readShort(path: string): string {
   const fd = openSync(path, "r");
   try {
     let text = "";
-    for (let length = readSync(fd, page); length > 0; length = readSync(fd, page))
+    for (;;) {
+      const length = readSync(fd, page);
       text += page.toString("utf8", 0, length);
-    return text;
+      if (length < page.length) return text;
+    }
   } finally {
     closeSync(fd);
   }

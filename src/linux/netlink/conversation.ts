@@ -2,6 +2,7 @@ import { EniverseError } from "../../base/error.ts";
 import { errno } from "../errno.ts";
 import { acknowledgementError, decodeAcknowledgement, decodeDone } from "./error.ts";
 import {
+  askForAcknowledgement,
   controlType,
   decodeMessages,
   encodeMessage,
@@ -16,7 +17,7 @@ export interface NetlinkRequest {
   /** What it does, for error messages: "add the route 10.0.0.0/16". */
   readonly attempted: string;
   readonly type: number;
-  /** Flags besides NLM_F_REQUEST and NLM_F_ACK. */
+  /** Flags besides NLM_F_REQUEST and NLM_F_ACK, which are the conversation's. */
   readonly flags: number;
   readonly body: Uint8Array;
   /** errno numbers that count as success. */
@@ -62,7 +63,8 @@ export class NetlinkConversation {
 
   /**
    * Sends all requests, many in one datagram. The kernel carries them out in order and goes on after one that
-   * fails; the outcomes are in the order of the requests.
+   * fails; the outcomes are in the order of the requests. Only the last of a datagram asks for an acknowledgement:
+   * failures are told in any case (netlink_rcv_skb), and what nothing was said of went well.
    */
   batch(requests: readonly NetlinkRequest[]): Outcome[] {
     this.#renewSequence();
@@ -71,7 +73,9 @@ export class NetlinkConversation {
     let groupBytes = 0;
     let groupStart = 0;
     const flush = (): void => {
-      if (group.length === 0) return;
+      const last = group.at(-1);
+      if (last === undefined) return;
+      askForAcknowledgement(last);
       this.#transport.send(group.length === 1 && group[0] ? group[0] : joined(group, groupBytes));
       outcomes.push(...this.#collect(requests.slice(groupStart, groupStart + group.length)));
       groupStart += group.length;
@@ -82,7 +86,7 @@ export class NetlinkConversation {
       const full = groupBytes + headerLength + request.body.length > mostBytesPerSend;
       // Before the next number is given out: #collect counts back from the last one.
       if (full || group.length === mostPerSend) flush();
-      const bytes = this.#encode(request, messageFlag.request | messageFlag.ack | request.flags);
+      const bytes = this.#encode(request, messageFlag.request | request.flags);
       group.push(bytes);
       groupBytes += bytes.length;
     }
@@ -127,12 +131,12 @@ export class NetlinkConversation {
     });
   }
 
-  /** Reads until each of the requests sent last has its acknowledgement. */
+  /** Reads until the last of the requests has its acknowledgement. */
   #collect(requests: readonly NetlinkRequest[]): Outcome[] {
     const firstSequence = this.#sequence - requests.length + 1;
     const outcomes = new Map<number, Outcome>();
     const answers = new Map<number, NetlinkMessage[]>();
-    while (outcomes.size < requests.length) {
+    while (!outcomes.has(requests.length - 1)) {
       for (const message of decodeMessages(this.#transport.receive())) {
         const index = message.sequence - firstSequence;
         const request = requests[index];
@@ -152,7 +156,7 @@ export class NetlinkConversation {
         });
       }
     }
-    return requests.map((_, index) => outcomes.get(index) ?? { answers: [] });
+    return requests.map((_, index) => outcomes.get(index) ?? { answers: answers.get(index) ?? [] });
   }
 
   /** Reads one dump to its end; undefined when it was interrupted. */

@@ -56,6 +56,12 @@ export function encodeMessage(message: NetlinkMessage): Uint8Array {
   return bytes;
 }
 
+/** Sets NLM_F_ACK in an encoded message. */
+export function askForAcknowledgement(message: Uint8Array): void {
+  const view = viewOf(message);
+  view.setUint16(6, view.getUint16(6, le) | messageFlag.ack, le);
+}
+
 /** The messages of one datagram; bodies are views of `bytes`. Throws `corrupted`. */
 export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];

@@ -67,9 +67,11 @@ export function openNetlinkSocket(protocol: number, ns?: Netns): NetlinkTranspor
   return new KernelTransport(fd);
 }
 
+/** Of all sockets: what was received is copied out of it at once. */
+const received = new Uint8Array(receiveBufferLength);
+
 class KernelTransport implements NetlinkTransport {
   #fd: number;
-  readonly #buffer = new Uint8Array(receiveBufferLength);
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -95,17 +97,17 @@ class KernelTransport implements NetlinkTransport {
 
   receive(): Uint8Array {
     for (;;) {
-      const length: number = raw.recv(this.#fd, this.#buffer, this.#buffer.length, MSG_TRUNC);
+      const length: number = raw.recv(this.#fd, received, received.length, MSG_TRUNC);
       if (length < 0 && lastErrno() === errno.EINTR) continue;
       check(length, "receive from the kernel over netlink");
-      if (length > this.#buffer.length) {
+      if (length > received.length) {
         throw new EniverseError("internal", {
           attempted: "receive from the kernel over netlink",
           found: `a datagram of ${length} bytes`,
-          wanted: `at most ${this.#buffer.length}`,
+          wanted: `at most ${received.length}`,
         });
       }
-      return this.#buffer.slice(0, length);
+      return received.slice(0, length);
     }
   }
 

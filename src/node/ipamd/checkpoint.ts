@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { EniverseError, messageOf } from "../../base/error.ts";
-import type { PodKey, PodMetadata } from "../../ipam/types.ts";
+import type { CoolingAddress, PodKey, PodMetadata } from "../../ipam/types.ts";
 
 /**
  * The file in which ipamd keeps who holds which address, in the official CNI's format `vpc-cni-ipam/1`, so that
@@ -26,12 +26,6 @@ export interface Allocation {
   readonly metadata?: PodMetadata;
 }
 
-export interface CoolingAddress {
-  readonly address: string;
-  /** Milliseconds since the epoch. */
-  readonly releasedAt: number;
-}
-
 const version = "vpc-cni-ipam/1";
 
 /** The file of a card: the path itself for card 0, `…-nic-N.json` for card N. */
@@ -41,9 +35,17 @@ export function checkpointPath(base: string, card: number): string {
 
 export function encodeCheckpoint(checkpoint: Checkpoint): string {
   const allocations = checkpoint.allocations.map(encodeAllocation).join(",");
-  const cooling =
-    checkpoint.cooling.length === 0 ? "" : `,"cooling":[${checkpoint.cooling.map(encodeCooling).join(",")}]`;
+  const cooling = checkpoint.cooling.length === 0 ? "" : `,"cooling":[${encodeCoolings(checkpoint.cooling)}]`;
   return `{"version":"${version}","allocations":[${allocations}]${cooling}}\n`;
+}
+
+/** The pool answers with the same list as long as nothing has changed, and it may be long. */
+const coolingBefore = new WeakMap<readonly CoolingAddress[], string>();
+
+function encodeCoolings(cooling: readonly CoolingAddress[]): string {
+  const text = coolingBefore.get(cooling) ?? cooling.map(encodeCooling).join(",");
+  coolingBefore.set(cooling, text);
+  return text;
 }
 
 function encodeCooling({ address, releasedAt }: CoolingAddress): string {
