@@ -4,7 +4,7 @@ type Values = Reason["values"];
 
 const sentences: Readonly<Record<RuleName, (values: Values) => string>> = {
   demand: (v) =>
-    `${v.waiting} pods wait for an address; ${v.total} are held or on order, ${v.assigned} of them assigned and ${v.cooling} cooling down`,
+    `${v.waiting === 1 ? "1 pod waits" : `${v.waiting} pods wait`} for an address; ${v.total} are held or on order, ${v.assigned} of them assigned and ${v.cooling} cooling down`,
   "warm-ip-target": (v) =>
     `${v.target} free addresses are wanted; of ${v.total} held or on order ${v.assigned} are assigned`,
   "minimum-ip-target": (v) => `${v.target} addresses are wanted at least; ${v.total} are held or on order`,

@@ -13,16 +13,16 @@ const paths = { ...labPaths("dev"), lock: join(folder, "dev.lock") };
 const module = new URL("./launch-lock.ts", import.meta.url).pathname;
 
 /** Another command, which takes the lock and keeps it until it is killed. */
-async function otherHolder(): Promise<{ kill(): Promise<void> }> {
+async function otherHolder(): Promise<AsyncDisposable> {
   const program = `
     const { lockLaunch } = await import(${JSON.stringify(module)});
-    await lockLaunch(${JSON.stringify(paths)}, "bring up", 0);
+    globalThis.lock = await lockLaunch(${JSON.stringify(paths)}, "bring up", 0);
     console.log("held");
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
   await once(child.stdout, "data");
   return {
-    kill: async () => {
+    [Symbol.asyncDispose]: async () => {
       child.kill("SIGKILL");
       await once(child, "exit");
     },
@@ -41,9 +41,10 @@ describe("the lock on a lab's coming and going", () => {
   });
 
   test("keeps other processes out, until the kernel frees what a killed one held", async () => {
-    const other = await otherHolder();
-    await expect(lockLaunch(paths, "bring up", 0)).rejects.toThrow("another command");
-    await other.kill();
+    {
+      await using _other = await otherHolder();
+      await expect(lockLaunch(paths, "bring up", 0)).rejects.toThrow("another command");
+    }
     (await lockLaunch(paths, "bring up", 0)).release();
   });
 
