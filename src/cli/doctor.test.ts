@@ -203,7 +203,7 @@ describe("bad input", () => {
     [[subnets, "--fail-on", "info"], 2, "wanted: error or warning"],
     [[subnets, "-o", "xml"], 1, "wanted one of table, wide, json, yaml"],
     [["a", "b"], 2, "too many arguments"],
-    [["--lab", "--name", "no-such-lab"], 1, "there is none of that name"],
+    [["--lab", "--name", "no-such-lab"], 1, "cannot use the lab no-such-lab: there is no"],
   ];
   test.each(cases)("doctor %j", (args, status, says) => {
     const ended = eniverse("doctor", ...args);
