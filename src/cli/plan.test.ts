@@ -2,27 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { type Ended, runEniverse } from "./test-command.ts";
 
 const root = join(import.meta.dir, "../..");
 
-interface Ended {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function eniverse(...args: readonly string[]): Promise<Ended> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "main.ts"), ...args], {
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [out, err, status] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  return { status, out, err };
-}
+const eniverse = (...args: readonly string[]): Promise<Ended> => runEniverse(args);
 
 const page = readFileSync(join(root, "docs/plan.md"), "utf8");
 const blocks = (language: string): string[] =>

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { causes } from "../lab/why/chain.ts";
+import { runEniverse } from "./test-command.ts";
 import { printChain } from "./views/chain.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -10,15 +11,7 @@ test("a subject that nobody understands is refused, lab or no lab", async () => 
     ["foo", 'cannot explain "foo": no kind before a slash; wanted pod/NAME'],
     ["address/300.1.1.1", '"300.1.1.1", which is no address'],
   ] as const) {
-    const child = Bun.spawn([process.execPath, join(import.meta.dir, "main.ts"), "why", subject], {
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [out, err, status] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ]);
+    const { out, err, status } = await runEniverse(["why", subject]);
     expect({ out, status }).toEqual({ out: "", status: 1 });
     expect(err).toContain(wanted);
   }
