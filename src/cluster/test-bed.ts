@@ -110,18 +110,9 @@ export class ClusterBed implements AsyncDisposable {
       cniCacheDir: join(folder, "cni"),
       ...this.#settings,
     });
-    const child = spawnIn(
-      this.#holder,
-      [
-        process.execPath,
-        ...(process.env.PROF ? ["--cpu-prof", "--cpu-prof-dir=/tmp/prof"] : []),
-        kubeletProgram,
-        ...flags,
-      ],
-      {
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    const child = spawnIn(this.#holder, [process.execPath, kubeletProgram, ...flags], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     child.stderr?.on("data", (chunk: Buffer) => {
       writeFileSync(join(folder, "kubelet.log"), chunk, { flag: "a" });
     });
