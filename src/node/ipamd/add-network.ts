@@ -1,7 +1,7 @@
 import { formatCidr } from "../../addr/cidr.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Assignment } from "../../ipam/types.ts";
-import type { BegunAdd } from "../plugin/backend.ts";
+import { type BegunAdd, settledAdd } from "../plugin/backend.ts";
 import type { AddNetworkReply, AddNetworkRequest, IpAllocationMetadata } from "../rpc/messages.ts";
 import { nodeVersion } from "../version.ts";
 import type { AddressDesk } from "./address-desk.ts";
@@ -45,13 +45,13 @@ export async function beginAddNetwork(
   checkVersion(ctx, request.ClientVersion);
   if (ctx.settings.podEni) {
     const branch = await branchReply(ctx, request);
-    if (branch !== undefined) return settled(branch);
+    if (branch !== undefined) return settledAdd(branch);
   }
   const { ContainerID: containerId, IfName: ifName, NetworkName: networkName } = request;
   const wantsMore = request.RequiresMultiNICAttachment;
   if (containerId === "" || ifName === "" || networkName === "" || (wantsMore && !ctx.settings.multiNic)) {
     ctx.log("error", "AddNetwork refused", { request });
-    return settled(refusedReply(ctx));
+    return settledAdd(refusedReply(ctx));
   }
   const refuse = (thrown: unknown): void => {
     const pod = `${request.K8S_POD_NAMESPACE}/${request.K8S_POD_NAME}`;
@@ -74,15 +74,9 @@ export async function beginAddNetwork(
     return { reply, kept, isHeld };
   } catch (thrown) {
     refuse(thrown);
-    return settled(refusedReply(ctx));
+    return settledAdd(refusedReply(ctx));
   }
 }
-
-const settled = (reply: AddNetworkReply): BegunAdd => ({
-  reply,
-  kept: Promise.resolve(),
-  isHeld: () => true,
-});
 
 async function annotate(
   ctx: Context,

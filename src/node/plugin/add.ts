@@ -7,7 +7,7 @@ import { containerVethName, hostVethName } from "../../hostnet/names.ts";
 import type { PodInterface, WhenLinked } from "../../hostnet/pod-network.ts";
 import { podRouteTable } from "../../hostnet/route-tables.ts";
 import type { AddNetworkReply, AddNetworkRequest } from "../rpc/messages.ts";
-import type { BegunAdd } from "./backend.ts";
+import { type BegunAdd, settledAdd } from "./backend.ts";
 import { type AwsCniConfig, type PodArgs, readNetconf, readPodArgs, wantsMultiNic } from "./netconf.ts";
 import { type HandlerParts, wrapping } from "./parts.ts";
 import { branchResult, parseAddress, podResult } from "./pod-result.ts";
@@ -78,7 +78,7 @@ async function requestAddress(
     RequiresMultiNICAttachment: wantsMultiNic(config),
   };
   if (backend.beginAddNetwork !== undefined) return await backend.beginAddNetwork(request);
-  return { reply: await backend.addNetwork(request), kept: Promise.resolve(), isHeld: () => true };
+  return settledAdd(await backend.addNetwork(request));
 }
 
 function interfacesOf(

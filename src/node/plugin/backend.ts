@@ -33,6 +33,11 @@ export interface BegunAdd {
   isHeld(): boolean;
 }
 
+/** A reply with which nothing is left to wait for. */
+export function settledAdd(reply: AddNetworkReply): BegunAdd {
+  return { reply, kept: Promise.resolve(), isHeld: () => true };
+}
+
 /** The network policy agent, connected. */
 export interface PolicyAgent {
   enforceNpToPod(request: EnforceNpRequest): Promise<SuccessReply>;
