@@ -2,17 +2,12 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Ended, runEniverse } from "./test-command.ts";
 
 const work = mkdtempSync(join(tmpdir(), "eniverse-doctor-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
-function eniverse(...args: readonly string[]): { status: number; out: string; err: string } {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(
-    [process.execPath, join(import.meta.dir, "main.ts"), ...args],
-    { cwd: work, stdout: "pipe", stderr: "pipe" },
-  );
-  return { status: exitCode, out: stdout.toString(), err: stderr.toString() };
-}
+const eniverse = (...args: readonly string[]): Promise<Ended> => runEniverse(args, work);
 
 const write = (name: string, content: unknown): string => {
   writeFileSync(join(work, name), typeof content === "string" ? content : JSON.stringify(content));
@@ -92,13 +87,13 @@ const role = { "eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/cni
 describe("exported JSON", () => {
   const network = ["--subnets", subnets, "--enis", enis, "--nodes", nodes];
 
-  test("a sound network ends with 0, and every rule whose inputs are there is among the fine", () => {
+  test("a sound network ends with 0, and every rule whose inputs are there is among the fine", async () => {
     const pods = write("pods.json", { kind: "List", items: [] });
     const account = write("sa.json", { kind: "ServiceAccount", metadata: { annotations: role } });
     const configs = write("eniconfigs.json", { kind: "List", items: [] });
     const reservations = write("reservations.json", { SubnetIpv4CidrReservations: [] });
     const all = ["--daemonsets", good, "--pods", pods, "--service-account", account, "--eniconfigs", configs];
-    const ended = eniverse(
+    const ended = await eniverse(
       "doctor",
       ...network,
       ...all,
@@ -121,34 +116,34 @@ describe("exported JSON", () => {
     ]);
   });
 
-  test("an error ends with 1, in every form", () => {
+  test("an error ends with 1, in every form", async () => {
     const stalls = write("stalls.json", awsNode({ MINIMUM_IP_TARGET: "22" }));
     for (const form of ["table", "wide", "json", "yaml"]) {
-      const ended = eniverse("doctor", ...network, "--daemonsets", stalls, "-o", form);
+      const ended = await eniverse("doctor", ...network, "--daemonsets", stalls, "-o", form);
       expect({ form, status: ended.status, err: ended.err }).toEqual({ form, status: 1, err: "" });
       expect(ended.out).toContain("minimum-without-warm");
       expect(ended.out).toContain("a node's pool stops at 22");
     }
   });
 
-  test("a warning ends with 0, and with 1 when warnings are to fail", () => {
+  test("a warning ends with 0, and with 1 when warnings are to fail", async () => {
     const warns = write("warns.json", awsNode({ IP_COOLDOWN_PERIOD: "5" }));
     const args = ["doctor", ...network, "--daemonsets", warns];
-    const ended = eniverse(...args);
+    const ended = await eniverse(...args);
     expect(ended.status).toBe(0);
     expect(ended.out).toContain("warning: aws-node: IP_COOLDOWN_PERIOD=5");
     expect(ended.out).toContain("0 errors, 1 warning; ");
     expect(ended.out).toContain("why: ");
     expect(ended.out).toContain("fix: Leave IP_COOLDOWN_PERIOD at 30.");
-    expect(eniverse(...args, "--fail-on", "warning").status).toBe(1);
-    expect(eniverse(...args, "--fail-on", "error").status).toBe(0);
+    expect((await eniverse(...args, "--fail-on", "warning")).status).toBe(1);
+    expect((await eniverse(...args, "--fail-on", "error")).status).toBe(0);
   });
 });
 
 describe("a plan and a lab file", () => {
   const flags = ["plan", "vpc", "--nodes", "6", "--pods-per-node", "12", "--zones", "2"];
 
-  test("what the planner lays out is sound by the doctor's rules, in every mode", () => {
+  test("what the planner lays out is sound by the doctor's rules, in every mode", async () => {
     const modes = [
       "secondary-ip",
       "prefix",
@@ -159,28 +154,35 @@ describe("a plan and a lab file", () => {
       "ipv6",
     ];
     for (const mode of modes) {
-      const plan = eniverse(...flags, "--mode", mode, "-o", "json");
-      const ended = eniverse("doctor", write("plan.json", plan.out), "--fail-on", "warning", "-o", "json");
+      const plan = await eniverse(...flags, "--mode", mode, "-o", "json");
+      const ended = await eniverse(
+        "doctor",
+        write("plan.json", plan.out),
+        "--fail-on",
+        "warning",
+        "-o",
+        "json",
+      );
       expect({ mode, found: told(ended.out).findings }).toEqual({ mode, found: [] });
       expect(ended.status).toBe(0);
     }
   });
 
-  test("as YAML, and as the lab that it makes", () => {
-    const plan = write("plan.yaml", eniverse(...flags, "--mode", "custom", "-o", "yaml").out);
-    const custom = told(eniverse("doctor", plan, "-o", "json").out);
+  test("as YAML, and as the lab that it makes", async () => {
+    const plan = write("plan.yaml", (await eniverse(...flags, "--mode", "custom", "-o", "yaml")).out);
+    const custom = told((await eniverse("doctor", plan, "-o", "json")).out);
     expect(custom.fine).toContain("eniconfig-missing");
     expect(custom.fine).toContain("eniconfig-subnet");
-    const lab = write("lab.yaml", eniverse(...flags, "-o", "lab").out);
-    expect(eniverse("doctor", lab, "--fail-on", "warning").status).toBe(0);
+    const lab = write("lab.yaml", (await eniverse(...flags, "-o", "lab")).out);
+    expect((await eniverse("doctor", lab, "--fail-on", "warning")).status).toBe(0);
   });
 
-  test("one that contradicts good practice ends with 1", () => {
+  test("one that contradicts good practice ends with 1", async () => {
     const lab = write(
       "bad.yaml",
       "awsNode: {env: {ENABLE_PREFIX_DELEGATION: 'true', WARM_PREFIX_TARGET: '0'}}",
     );
-    const ended = eniverse("doctor", lab);
+    const ended = await eniverse("doctor", lab);
     expect(ended.status).toBe(1);
     expect(ended.out).toContain("error: aws-node: WARM_PREFIX_TARGET=0");
   });
@@ -205,8 +207,8 @@ describe("bad input", () => {
     [["a", "b"], 2, "too many arguments"],
     [["--lab", "--name", "no-such-lab"], 1, "cannot use the lab no-such-lab: there is no"],
   ];
-  test.each(cases)("doctor %j", (args, status, says) => {
-    const ended = eniverse("doctor", ...args);
+  test.each(cases)("doctor %j", async (args, status, says) => {
+    const ended = await eniverse("doctor", ...args);
     expect(ended.err).toContain(says);
     expect({ status: ended.status, out: ended.out }).toEqual({ status, out: "" });
   });
