@@ -64,25 +64,19 @@ describe("a subject", () => {
   });
 });
 
-describe("an address", () => {
+type PoolAddresses = (typeof recordedIpamd)["pool"]["addresses"];
+
+/** The recorded lab, its pool with other addresses. */
+function withPoolAddresses(change: (addresses: PoolAddresses) => PoolAddresses): Observation {
   const { pool } = recordedIpamd;
-  const warm: Observation = {
-    ...recordedLab,
-    nodes: [
-      {
-        ...recordedNode,
-        ipamd: {
-          ...recordedIpamd,
-          pool: {
-            ...pool,
-            addresses: pool.addresses.map((entry) =>
-              entry.address === "10.0.1.119" ? { ...entry, state: "warm" } : entry,
-            ),
-          },
-        },
-      },
-    ],
-  };
+  const ipamd = { ...recordedIpamd, pool: { ...pool, addresses: change(pool.addresses) } };
+  return { ...recordedLab, nodes: [{ ...recordedNode, ipamd }] };
+}
+
+describe("an address", () => {
+  const warm = withPoolAddresses((addresses) =>
+    addresses.map((entry) => (entry.address === "10.0.1.119" ? { ...entry, state: "warm" } : entry)),
+  );
 
   for (const [what, address, summary, seen] of [
     ["primary", "10.0.1.52", "10.0.1.52 is the primary address of eni-0d827a837ff718635"],
@@ -118,34 +112,11 @@ describe("an address", () => {
 
   test("of a prefix is its own, though the pool lists the block", () => {
     const block = "10.0.1.32/28";
+    const eni = "eni-0d827a837ff718635";
+    const warm = { deviceNumber: 1, card: 0, address: block, cidr: block, state: "warm", count: 16 };
     const seen: Observation = {
-      ...recordedLab,
-      enis: recordedLab.enis.map((eni) =>
-        eni.eniId === "eni-0d827a837ff718635" ? { ...eni, prefixes: [block] } : eni,
-      ),
-      nodes: [
-        {
-          ...recordedNode,
-          ipamd: {
-            ...recordedIpamd,
-            pool: {
-              ...pool,
-              addresses: [
-                ...pool.addresses,
-                {
-                  eni: "eni-0d827a837ff718635",
-                  deviceNumber: 1,
-                  card: 0,
-                  address: block,
-                  cidr: block,
-                  state: "warm",
-                  count: 16,
-                },
-              ],
-            },
-          },
-        },
-      ],
+      ...withPoolAddresses((addresses) => [...addresses, { ...warm, eni }]),
+      enis: recordedLab.enis.map((each) => (each.eniId === eni ? { ...each, prefixes: [block] } : each)),
     };
     const chain = ask("address/10.0.1.40", seen);
     expect(chain.summary).toContain("10.0.1.40 is free for pods");
@@ -228,21 +199,7 @@ describe("an IPv6 address", () => {
 });
 
 describe("an ENI", () => {
-  const idle: Observation = {
-    ...recordedLab,
-    nodes: [
-      {
-        ...recordedNode,
-        ipamd: {
-          ...recordedIpamd,
-          pool: {
-            ...recordedIpamd.pool,
-            addresses: recordedIpamd.pool.addresses.filter(({ pod }) => pod?.name !== "web-1"),
-          },
-        },
-      },
-    ],
-  };
+  const idle = withPoolAddresses((addresses) => addresses.filter(({ pod }) => pod?.name !== "web-1"));
   const second = "eni-0d827a837ff718635";
   const changed = (change: Partial<Observation["enis"][number]>): Observation => ({
     ...recordedLab,
