@@ -113,7 +113,8 @@ describe("an address", () => {
   test("of a prefix is its own, though the pool lists the block", () => {
     const block = "10.0.1.32/28";
     const eni = "eni-0d827a837ff718635";
-    const warm = { deviceNumber: 1, card: 0, address: block, cidr: block, state: "warm", count: 16 };
+    const state = "warm" as const;
+    const warm = { deviceNumber: 1, card: 0, address: block, cidr: block, state, count: 16 };
     const seen: Observation = {
       ...withPoolAddresses((addresses) => [...addresses, { ...warm, eni }]),
       enis: recordedLab.enis.map((each) => (each.eniId === eni ? { ...each, prefixes: [block] } : each)),
